@@ -1,0 +1,42 @@
+# Two commands do everything on a fresh machine: make demo, make test. Each installs what it needs first.
+.PHONY: help demo test check format lock bench bench-main clean
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN  := $(VENV)/bin
+
+help:  ## this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+$(VENV)/.demo: lock/demo.txt pyproject.toml .ci/setup
+	@.ci/setup demo
+
+$(VENV)/.test: lock/test.txt lock/demo.txt pyproject.toml .ci/setup
+	@.ci/setup test
+
+demo: $(VENV)/.demo  ## a building metered, cut off, recovering, shedding load: two minutes (DEMO_FAST=1: one)
+	@$(BIN)/python -m hil_tests.demo
+
+test: check  ## every test (runs check first)
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/.test  ## ruff, mypy strict, import-linter
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(VENV)/.test  ## let ruff put the code in order
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: bench-main  ## every benchmark, as JSON lines
+
+bench-main: $(VENV)/.demo  ## memory, CPU and start-up of the agent in the demo's building
+	@$(BIN)/python -m hil_tests.benchmarks.main
+
+lock: $(VENV)/.test  ## renew the lock files (needs the network)
+	@.ci/lock
+
+clean:  ## forget everything that set-up made
+	rm -rf $(VENV) build dist

@@ -1,0 +1,114 @@
+"""Boot time for durations, wall time for people and for the centre, and how far the second can be trusted.
+
+Everything that runs is timed by CLOCK_BOOTTIME, which no one can set. The wall clock is a correlation: "at this boot time it was that
+UTC, give or take so much". A Raspberry Pi has no battery clock, so at the start there is none, and nothing guesses.
+"""
+
+import ctypes
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+DRIFT_PPM = 50
+"""How far a crystal may run away while nothing corrects it; the bound that holdover adds."""
+
+READINGS_UNCERTAINTY_MS = 2_000
+COMMANDS_UNCERTAINTY_MS = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Correlation:
+    """At `boot_ms` of boot `boot_id` it was `utc_ms` (Unix, milliseconds) +- `uncertainty_ms`, according to `source`."""
+
+    boot_id: bytes
+    boot_ms: int
+    utc_ms: int
+    uncertainty_ms: int
+    source: str
+
+    def utc_ms_at(self, boot_ms: int) -> int:
+        """Place a moment of the same boot on the UTC scale."""
+        return self.utc_ms + boot_ms - self.boot_ms
+
+    def uncertainty_ms_at(self, boot_ms: int) -> int:
+        """Uncertainty at that moment, the drift of the crystal included."""
+        return self.uncertainty_ms + abs(boot_ms - self.boot_ms) * DRIFT_PPM // 1_000_000
+
+
+class Clock(Protocol):
+    """Where time comes from; the agent's is SystemClock, tests and the bench give their own."""
+
+    @property
+    def boot_id(self) -> bytes:
+        """16 bytes that name this boot of the machine."""
+
+    def boot_ms(self) -> int:
+        """CLOCK_BOOTTIME, in milliseconds."""
+
+    def correlation(self) -> Correlation | None:
+        """Give the best correlation of this boot, or None while the wall clock is unknown."""
+
+
+class SystemClock:
+    """The machine's clocks: the kernel's word that it is synchronised, or the centre's signed time reply, whichever is better."""
+
+    def __init__(self) -> None:
+        self._boot_id = bytes.fromhex(Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip().replace("-", ""))
+        self._replied: Correlation | None = None
+        self._kernel: Correlation | None = None
+
+    @property
+    def boot_id(self) -> bytes:
+        """16 bytes that name this boot of the machine."""
+        return self._boot_id
+
+    def boot_ms(self) -> int:
+        """CLOCK_BOOTTIME, in milliseconds."""
+        return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
+
+    def correlation(self) -> Correlation | None:
+        """Give the best correlation of this boot, or None while the wall clock is unknown."""
+        now = self.boot_ms()
+        error = _kernel_uncertainty_ms()
+        if error is not None:
+            self._kernel = Correlation(self._boot_id, now, time.time_ns() // 1_000_000, error, "kernel")
+        # The kernel declares itself unsynchronised some nine hours after the last sync: its last word then holds over, with the drift.
+        candidates = [c for c in (self._replied, self._kernel) if c is not None]
+        return min(candidates, key=lambda c: c.uncertainty_ms_at(now), default=None)
+
+    def replied(self, asked_boot_ms: int, utc_ms: int) -> None:
+        """Take the centre's signed answer to a question of ours that left at `asked_boot_ms`; half the round trip is unknown."""
+        now = self.boot_ms()
+        half = (now - asked_boot_ms + 1) // 2
+        new = Correlation(self._boot_id, now, utc_ms + half, half + 1, "centre")
+        if self._replied is None or new.uncertainty_ms <= self._replied.uncertainty_ms_at(now):
+            self._replied = new
+
+
+class _Timex(ctypes.Structure):
+    """`struct timex` of adjtimex(2)."""
+
+    _fields_ = (
+        ("modes", ctypes.c_uint),
+        ("offset", ctypes.c_long),
+        ("freq", ctypes.c_long),
+        ("maxerror", ctypes.c_long),
+        ("esterror", ctypes.c_long),
+        ("status", ctypes.c_int),
+        ("rest", ctypes.c_byte * 256),
+    )
+
+
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_STA_UNSYNC = 0x0040
+_TIME_ERROR = 5
+
+
+def _kernel_uncertainty_ms() -> int | None:
+    """Maximum error in ms by the kernel's own account, None while it says that it is not synchronised."""
+    timex = _Timex()
+    state = _LIBC.adjtimex(ctypes.byref(timex))
+    if state in (-1, _TIME_ERROR) or timex.status & _STA_UNSYNC:
+        return None
+    return timex.maxerror // 1_000 + 1
