@@ -1,7 +1,8 @@
 """Boot time for durations, wall time for people and for the centre, and how far the second can be trusted.
 
-Everything that runs is timed by CLOCK_BOOTTIME, which no one can set. The wall clock is a correlation: "at this boot time it was that
-UTC, give or take so much". A Raspberry Pi has no battery clock, so at the start there is none, and nothing guesses.
+Everything that runs is timed by CLOCK_BOOTTIME, which no one can set. The wall clock is a correlation: "at this boot
+time it was that UTC, give or take so much". A Raspberry Pi has no battery clock, so at the start there is none, and
+nothing guesses.
 """
 
 import ctypes
@@ -9,6 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+from uuid import UUID
 
 DRIFT_PPM = 50
 """How far a crystal may run away while nothing corrects it; the bound that holdover adds."""
@@ -19,7 +21,7 @@ COMMANDS_UNCERTAINTY_MS = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Correlation:
-    """At `boot_ms` of boot `boot_id` it was `utc_ms` (Unix, milliseconds) +- `uncertainty_ms`, according to `source`."""
+    """At `boot_ms` of boot `boot_id` it was `utc_ms` (Unix, ms) +- `uncertainty_ms`, according to `source`."""
 
     boot_id: bytes
     boot_ms: int
@@ -51,10 +53,10 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's clocks: the kernel's word that it is synchronised, or the centre's signed time reply, whichever is better."""
+    """The machine's clocks: the kernel's word that it is synchronised, or the centre's signed reply: the better one."""
 
     def __init__(self) -> None:
-        self._boot_id = bytes.fromhex(Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip().replace("-", ""))
+        self._boot_id = UUID(Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()).bytes
         self._replied: Correlation | None = None
         self._kernel: Correlation | None = None
 
@@ -73,12 +75,12 @@ class SystemClock:
         error = _kernel_uncertainty_ms()
         if error is not None:
             self._kernel = Correlation(self._boot_id, now, time.time_ns() // 1_000_000, error, "kernel")
-        # The kernel declares itself unsynchronised some nine hours after the last sync: its last word then holds over, with the drift.
+        # The kernel declares itself unsynchronised some nine hours after the last sync: its last word holds over.
         candidates = [c for c in (self._replied, self._kernel) if c is not None]
         return min(candidates, key=lambda c: c.uncertainty_ms_at(now), default=None)
 
     def replied(self, asked_boot_ms: int, utc_ms: int) -> None:
-        """Take the centre's signed answer to a question of ours that left at `asked_boot_ms`; half the round trip is unknown."""
+        """Take the centre's signed answer to a question that left at `asked_boot_ms`; half the round trip is unknown."""
         now = self.boot_ms()
         half = (now - asked_boot_ms + 1) // 2
         new = Correlation(self._boot_id, now, utc_ms + half, half + 1, "centre")
@@ -111,4 +113,4 @@ def _kernel_uncertainty_ms() -> int | None:
     state = _LIBC.adjtimex(ctypes.byref(timex))
     if state in (-1, _TIME_ERROR) or timex.status & _STA_UNSYNC:
         return None
-    return timex.maxerror // 1_000 + 1
+    return int(timex.maxerror) // 1_000 + 1

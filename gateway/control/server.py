@@ -1,0 +1,110 @@
+"""The agent's local door: HTTP over a Unix socket. The command line and the page know nothing else of the agent."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import stat
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import h11
+
+log = logging.getLogger(__name__)
+
+Resource = Callable[[], object]
+"""Gives what stands at a path, as JSON-able objects; called on the agent's loop, so it returns at once."""
+
+LARGEST_HEAD = 16 * 1024
+SLOW_CLIENT_S = 10.0
+MOST_CLIENTS = 16
+
+
+class ControlServer:
+    """Serves `resources` (path -> Resource) on the Unix socket at `path`, for its owner and its group (0660)."""
+
+    def __init__(self, path: Path, resources: Mapping[str, Resource]) -> None:
+        self._path = path
+        self._resources = resources
+        self._clients = 0
+
+    async def run(self) -> None:
+        """Serve until cancelled; a socket left by a process that died is replaced, another kind of file is not."""
+        with contextlib.suppress(FileNotFoundError):
+            if not stat.S_ISSOCK(self._path.lstat().st_mode):
+                raise FileExistsError(
+                    f"{self._path} is there and is no socket: move it, or name another [control] socket"
+                )
+            self._path.unlink()
+        server = await asyncio.start_unix_server(self._client, str(self._path), limit=LARGEST_HEAD)
+        self._path.chmod(0o660)
+        try:
+            await server.serve_forever()
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                self._path.unlink()
+
+    async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._clients += 1
+        try:
+            async with asyncio.timeout(SLOW_CLIENT_S):
+                writer.write(await self._answer(reader))
+                await writer.drain()
+        except (TimeoutError, ConnectionError):
+            log.debug("a client of the control socket went away or was too slow")
+        finally:
+            self._clients -= 1
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+    async def _answer(self, reader: asyncio.StreamReader) -> bytes:
+        """Give the bytes of one answer; each connection carries one request, which is all that our clients need."""
+        connection = h11.Connection(h11.SERVER, max_incomplete_event_size=LARGEST_HEAD)
+        try:
+            status, body = self._respond(await _request(connection, reader))
+        except h11.RemoteProtocolError as error:
+            status, body = 400, {"error": f"not HTTP: {error}"}
+        payload = json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
+        if connection.our_state is h11.ERROR or connection.our_state is h11.CLOSED:
+            return b""
+        head = h11.Response(
+            status_code=status,
+            headers=[
+                ("Content-Type", "application/json"),
+                ("Content-Length", str(len(payload))),
+                ("Cache-Control", "no-store"),
+                ("Connection", "close"),
+            ],
+        )
+        parts = [
+            connection.send(head),
+            connection.send(h11.Data(payload)),
+            connection.send(h11.EndOfMessage()),
+        ]
+        return b"".join(part for part in parts if part)
+
+    def _respond(self, request: h11.Request | None) -> tuple[int, object]:
+        if request is None:
+            return 400, {"error": "no request came"}
+        if self._clients > MOST_CLIENTS:
+            return 503, {"error": f"more than {MOST_CLIENTS} clients at once: try again"}
+        path = request.target.partition(b"?")[0].decode("ascii", "replace")
+        resource = self._resources.get(path)
+        if resource is None:
+            return 404, {"error": f"nothing at {path}; there is: {', '.join(sorted(self._resources))}"}
+        if request.method != b"GET":
+            return 405, {"error": f"{path} can only be read (GET)"}
+        return 200, resource()
+
+
+async def _request(connection: h11.Connection, reader: asyncio.StreamReader) -> h11.Request | None:
+    """Read up to the head of one request, None if the client left; a body is not waited for."""
+    while True:
+        event = connection.next_event()
+        if event is h11.NEED_DATA:
+            connection.receive_data(await reader.read(LARGEST_HEAD))
+        elif isinstance(event, h11.Request):
+            return event
+        else:
+            return None

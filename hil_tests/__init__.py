@@ -1,0 +1,1 @@
+"""The whole agent against a bench, virtual or real."""

@@ -1,0 +1,1 @@
+"""What is measured of the agent, each figure as one JSON line."""
