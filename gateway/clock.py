@@ -80,7 +80,7 @@ class SystemClock:
         return min(candidates, key=lambda c: c.uncertainty_ms_at(now), default=None)
 
     def replied(self, asked_boot_ms: int, utc_ms: int) -> None:
-        """Take the centre's signed answer to a question that left at `asked_boot_ms`; half the round trip is unknown."""
+        """Take the centre's signed answer to a question that left at `asked_boot_ms`, give or take half the trip."""
         now = self.boot_ms()
         half = (now - asked_boot_ms + 1) // 2
         new = Correlation(self._boot_id, now, utc_ms + half, half + 1, "centre")

@@ -1,4 +1,4 @@
-"""Keeps a driver running: an expected failure starts it again, later and later; a bug goes through and ends the process."""
+"""Keeps a driver running: an expected failure starts it again, later each time; a bug goes through and ends us."""
 
 import asyncio
 import logging

@@ -64,7 +64,7 @@ class ControlServer:
         try:
             status, body = self._respond(await _request(connection, reader))
         except h11.RemoteProtocolError as error:
-            status, body = 400, {"error": f"not HTTP: {error}"}
+            status, body = error.error_status_hint, {"error": f"not HTTP as we take it: {error}"}
         payload = json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
         if connection.our_state is h11.ERROR or connection.our_state is h11.CLOSED:
             return b""
