@@ -1,0 +1,1 @@
+"""Modbus registers <-> values, without any I/O: profiles, read plans, exact integers."""
