@@ -1,0 +1,157 @@
+"""How a message's fields are told from bytes: one table of fields a message, each with number, bounds and name.
+
+A message is a CBOR map with small numbers as keys. `write` holds a sender to the same bounds as `read` holds whatever
+comes.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.wire import cbor
+from gateway.wire.errors import MalformedMessage
+
+Take = Callable[[cbor.Value], object]
+"""Turns a CBOR value into a field's value; raises ValueError with what is wanted."""
+
+UINT63 = (1 << 63) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field: its number in the map, its name in the dataclass, its bounds; an optional one may be absent (None)."""
+
+    number: int
+    name: str
+    take: Take
+    optional: bool = False
+
+
+def write(message: object, fields: Sequence[Field]) -> bytes:
+    """Encode the fields of a dataclass; raise MalformedMessage for one that a receiver would refuse."""
+    payload = cbor.encode(
+        {field.number: value for field in fields if (value := getattr(message, field.name)) is not None}
+    )
+    read(payload, fields, type(message).__name__)
+    return payload
+
+
+def read(payload: bytes, fields: Sequence[Field], what: str) -> dict[str, Any]:
+    """Decode to keyword arguments for the dataclass; raise MalformedMessage that names the field and what is wanted."""
+    found = cbor.decode(payload)
+    if not isinstance(found, dict):
+        raise MalformedMessage(f"{what}: a map is wanted")
+    unknown = found.keys() - {field.number for field in fields}
+    if unknown:
+        raise MalformedMessage(f"{what}: unknown field {min(map(str, unknown))!r:.80}")
+    values: dict[str, Any] = {}
+    for field in fields:
+        if field.number not in found:
+            if not field.optional:
+                raise MalformedMessage(f"{what}: field {field.number} ({field.name}) is missing")
+            values[field.name] = None
+            continue
+        try:
+            values[field.name] = field.take(found[field.number])
+        except ValueError as error:
+            raise MalformedMessage(f"{what}: field {field.number} ({field.name}): {error} is wanted") from error
+    return values
+
+
+def integer(low: int, high: int) -> Take:
+    """Take a whole number, bounds included."""
+
+    def take(value: cbor.Value) -> int:
+        if type(value) is not int or not low <= value <= high:
+            raise ValueError(f"a whole number from {low} to {high}")
+        return value
+
+    return take
+
+
+def text(longest: int, shortest: int = 0) -> Take:
+    """Take a text of so many characters, without control characters."""
+
+    def take(value: cbor.Value) -> str:
+        if not isinstance(value, str) or not shortest <= len(value) <= longest or not value.isprintable():
+            raise ValueError(f"a printable text of {shortest} to {longest} characters")
+        return value
+
+    return take
+
+
+def octets(shortest: int, longest: int | None = None) -> Take:
+    """Take a byte string of exactly so many bytes, or of so many at least and at most."""
+    most = shortest if longest is None else longest
+
+    def take(value: cbor.Value) -> bytes:
+        if not isinstance(value, bytes) or not shortest <= len(value) <= most:
+            raise ValueError(f"a byte string of {shortest} to {most} bytes")
+        return value
+
+    return take
+
+
+def sequence(of: Take, longest: int) -> Take:
+    """Take an array, all of a kind; given as a tuple."""
+
+    def take(value: cbor.Value) -> tuple[object, ...]:
+        if not isinstance(value, list) or len(value) > longest:
+            raise ValueError(f"a list of at most {longest} entries")
+        return tuple(of(each) for each in value)
+
+    return take
+
+
+def ranges(longest: int) -> Take:
+    """Take ranges [first, last] of sequence numbers, both included, rising and apart."""
+
+    def take(value: cbor.Value) -> tuple[tuple[int, int], ...]:
+        if not isinstance(value, list) or len(value) > longest:
+            raise ValueError(f"a list of at most {longest} ranges")
+        found: list[tuple[int, int]] = []
+        floor = 0
+        for pair in value:
+            if not isinstance(pair, list) or len(pair) != 2:
+                raise ValueError("ranges of two numbers each")
+            first, last = pair
+            if type(first) is not int or type(last) is not int or not floor < first <= last <= UINT63:
+                raise ValueError("rising ranges that do not touch, first <= last")
+            found.append((first, last))
+            floor = last + 1
+        return tuple(found)
+
+    return take
+
+
+Scalar = int | str | bool
+Detail = Mapping[str, "Scalar | Sequence[Scalar]"]
+"""What an answer may say besides its state."""
+
+_DETAIL_NAMES = 32
+_DETAIL_ENTRIES = 64
+_DETAIL_CHARACTERS = 256
+
+
+def detail(value: cbor.Value) -> dict[str, Scalar | list[Scalar]]:
+    """Take few names, each with a number, a text, a truth or a list of these."""
+    if not isinstance(value, dict) or len(value) > _DETAIL_NAMES:
+        raise ValueError(f"a map of at most {_DETAIL_NAMES} names")
+    name = text(32, 1)
+    found: dict[str, Scalar | list[Scalar]] = {}
+    for key, entry in value.items():
+        if isinstance(entry, list):
+            if len(entry) > _DETAIL_ENTRIES:
+                raise ValueError(f"lists of at most {_DETAIL_ENTRIES} entries")
+            found[str(name(key))] = [_scalar(each) for each in entry]
+        else:
+            found[str(name(key))] = _scalar(entry)
+    return found
+
+
+def _scalar(value: cbor.Value) -> Scalar:
+    if isinstance(value, bool) or (isinstance(value, int) and -UINT63 <= value <= UINT63):
+        return value
+    if isinstance(value, str) and len(value) <= _DETAIL_CHARACTERS:
+        return value
+    raise ValueError(f"numbers of 63 bits, truths and texts of at most {_DETAIL_CHARACTERS} characters")
