@@ -1,0 +1,256 @@
+"""One building as its site file describes it: typed, frozen, nothing unknown accepted.
+
+What a single table can know is checked here; what needs two of them stands in `relations`, the wording of mistakes in
+`wording`, the reading of the file in `load`. Every path is absolute once loaded: a relative one means "beside
+the site file".
+"""
+
+import zoneinfo
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+from pydantic_core import PydanticCustomError
+
+
+def _beside(value: object, info: ValidationInfo) -> object:
+    """Resolve a relative path against the folder of the site file, which the validation context carries."""
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise PydanticCustomError("path", "is not a path")
+    folder = info.context["folder"] if info.context else Path()
+    return Path(folder, value)
+
+
+def _profile(value: str, info: ValidationInfo) -> str:
+    return str(_beside(value, info)) if value.endswith(".toml") else value
+
+
+def _line(value: str, info: ValidationInfo) -> str:
+    kind, colon, rest = value.partition(":")
+    if not colon or kind != "unix":
+        raise PydanticCustomError("line", "is no kind of pulse line that this version can read")
+    return f"unix:{_beside(rest, info)}"
+
+
+def _socket(value: Path) -> Path:
+    if len(bytes(value)) > 107:  # Linux: sun_path has 108 with the closing zero
+        raise PydanticCustomError("socket", "is too long a path for a socket")
+    return value
+
+
+def _timezone(value: str) -> str:
+    try:
+        zoneinfo.ZoneInfo(value)
+    except (ValueError, OSError):  # ZoneInfoNotFoundError comes only from a search that found nothing, below
+        raise PydanticCustomError("timezone", "is no time zone") from None
+    except zoneinfo.ZoneInfoNotFoundError:
+        # A machine without the time zone database cannot tell a wrong name from a right one.
+        if any(Path(folder).is_dir() for folder in zoneinfo.TZPATH):
+            raise PydanticCustomError("timezone", "is no time zone") from None
+    return value
+
+
+class _Part(BaseModel):
+    # Strict: "9600" is no number and 1 is no truth value; a text in place of a number is a mistake worth telling.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, hide_input_in_errors=True)
+
+
+NAME: Final = "a name of a-z, 0-9, - and _ that begins with a letter, 32 at most"
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$", description=NAME)]
+File = Annotated[
+    Path,
+    BeforeValidator(_beside, json_schema_input_type=str),
+    Field(description="a path; relative means beside this file"),
+]
+Port = Annotated[str, BeforeValidator(lambda value, info: str(_beside(value, info)), json_schema_input_type=str)]
+Host = Annotated[str, Field(pattern=r"^[^\s/:]{1,253}$|^[0-9a-fA-F:]{2,45}$")]
+TcpPort = Annotated[int, Field(ge=1, le=65535, description="a TCP port")]
+Seconds = Annotated[float, Field(gt=0, le=86400, description="seconds")]
+Value = Annotated[int, Field(ge=-(2**31), le=2**32 - 1)]
+
+
+class Gateway(_Part):
+    """Who this gateway is."""
+
+    id: str = Field(
+        pattern=r"^gw-[a-z0-9-]{1,58}$",
+        description='the name in its broker certificate: "gw-" and up to 58 of a-z, 0-9 and -',
+    )
+    name: str = Field(min_length=1, max_length=80, description="the building's name, for people")
+    timezone: Annotated[str, AfterValidator(_timezone)] = Field(
+        default="Europe/Paris", description='the time zone of the building\'s days, like "Europe/Paris"'
+    )
+
+
+class Storage(_Part):
+    """Where readings are kept until the centre has them, and how often they are written."""
+
+    directory: File = Field(description="the folder for the readings; relative means beside this file")
+    quota_mb: int = Field(default=512, ge=16, le=1_000_000, description="most megabytes that kept readings may take")
+    journal_s: float = Field(default=10, gt=0, le=60, description="seconds between two writes, lost in a power cut")
+    seal_up_s: Seconds = Field(default=30, description="seconds between two segments while the centre is reached")
+    seal_down_s: Seconds = Field(default=300, description="seconds between two segments while it is not")
+
+
+class Broker(_Part):
+    """The MQTT broker: TLS 1.3, both sides show a certificate."""
+
+    host: Host = Field(description="a host name or address, as it stands in the broker's certificate")
+    port: TcpPort = 8883
+    ca_file: File
+    certificate_file: File
+    key_file: File
+    reconnect_min_s: Seconds = 1
+    reconnect_max_s: Seconds = 60
+    resend_after_s: Seconds = Field(default=60, description="seconds after which an unreceipted segment is sent again")
+    keepalive_s: int = Field(default=30, ge=5, le=3600, description="MQTT keep-alive in seconds")
+
+
+class Signing(_Part):
+    """The key that signs everything that leaves."""
+
+    key_file: File
+    key_id: str = Field(min_length=1, max_length=64, description="the name under which the centre knows this key")
+
+
+class Centre(_Part):
+    """Whose orders are carried out, and when the link counts as lost."""
+
+    keys_file: File
+    heartbeat_lost_s: float = Field(default=120, ge=1, le=3600, description="seconds without a heartbeat: link lost")
+    failsafe_h: float = Field(default=4, ge=2, le=24, description="hours of lost link until the building is on its own")
+
+
+class Control(_Part):
+    """The local socket of the page and the command line."""
+
+    socket: Annotated[File, AfterValidator(_socket)] = Field(
+        description="a path of 107 bytes at most; relative means beside this file"
+    )
+
+
+class Linky(_Part):
+    """A Linky meter's customer output (TIC)."""
+
+    name: Name
+    port: Port = Field(description="the serial port, best as /dev/serial/by-id/...; relative means beside this file")
+    mode: Literal["auto", "historique", "standard"] = "auto"
+
+
+class TcpBus(_Part):
+    """A Modbus TCP connection, shared by the devices behind it."""
+
+    kind: Literal["tcp"]
+    name: Name
+    host: Host = Field(description="a host name or address")
+    port: TcpPort = 502
+    timeout_s: float = Field(default=1, gt=0, le=30, description="seconds that a device may take to answer")
+
+
+class RtuBus(_Part):
+    """An RS-485 line with Modbus RTU; the defaults are those of the Modbus specification."""
+
+    kind: Literal["rtu"]
+    name: Name
+    device: Port = Field(description="the serial port, best as /dev/serial/by-id/...; relative means beside this file")
+    baud: Literal[1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200] = 19200
+    parity: Literal["N", "E", "O"] = "E"
+    stop_bits: Literal[1, 2] = 1
+    timeout_s: float = Field(default=1, gt=0, le=30, description="seconds that a device may take to answer")
+
+
+ModbusBus = Annotated[TcpBus | RtuBus, Field(discriminator="kind")]
+
+
+class ModbusDevice(_Part):
+    """A device on a Modbus bus; its registers stand in its profile."""
+
+    name: Name
+    bus: Name = Field(description="the name of a [[modbus_bus]]")
+    unit: int = Field(ge=1, le=247, description="its address on the bus")
+    profile: Annotated[str, AfterValidator(_profile)] = Field(
+        min_length=1, max_length=1024, description="a built-in profile's name, or the path of a .toml file"
+    )
+    poll_s: Seconds = Field(default=2, description="seconds between two readings of what changes fast")
+    slow_poll_s: Seconds = Field(default=60, description="seconds between two readings of the rest")
+
+
+class Pulse(_Part):
+    """A gas or water meter that gives pulses: total = dial_index + pulses x weight, in units of 10**exponent."""
+
+    name: Name
+    line: Annotated[str, AfterValidator(_line)] = Field(description='"unix:" and the path of a pulse counter\'s socket')
+    quantity: Literal["gas_volume", "water_volume"]
+    unit: Literal["m3"] = "m3"
+    exponent: int = Field(default=-3, ge=-6, le=3, description="power of ten of one unit: -3 counts litres")
+    weight: int = Field(ge=1, le=1_000_000, description="units of 10**exponent for each pulse")
+    dial_index: int = Field(ge=0, le=10**15, description="what the dial showed at pulse 0, in units of 10**exponent")
+    poll_s: Seconds = Field(default=10, description="seconds between two readings")
+
+
+class _Load(_Part):
+    name: Name
+    device: Name = Field(description="the name of a [[modbus]] device")
+    point: str = Field(min_length=1, max_length=64, description="a writable point of that device's profile")
+    rated_w: int = Field(ge=1, le=100_000_000, description="watts that it draws when fully on")
+    priority: int = Field(ge=0, le=99, description="99 is shed first, 0 last")
+    min_on_s: float = Field(default=300, ge=0, le=86400, description="seconds that it stays on once on")
+    min_off_s: float = Field(default=300, ge=0, le=86400, description="seconds that it stays off once off")
+
+
+class OnOffLoad(_Load):
+    """A load that is on or off; the values are the device's own (a coil takes 0 and 1)."""
+
+    kind: Literal["onoff"]
+    on_value: Value = 1
+    off_value: Value = 0
+
+
+class SetpointLoad(_Load):
+    """A load that can be lowered step by step; the values are the device's own integer steps, before any scale."""
+
+    kind: Literal["setpoint"]
+    min_value: Value = Field(description="the lowest that shedding may write: the load at rest")
+    max_value: Value = Field(description="the value at which it draws rated_w")
+
+
+Load = Annotated[OnOffLoad | SetpointLoad, Field(discriminator="kind")]
+
+
+class Shedding(_Part):
+    """What the centre, or an overrun of the subscribed power, may do to the loads; off unless said."""
+
+    enabled: bool = Field(default=False, description="carry out the centre's orders")
+    overrun: bool = Field(default=False, description="shed by itself when the meter tells an overrun")
+    meter: Name | None = Field(default=None, description="the [[linky]] whose power proves the effect")
+    max_duration_s: int = Field(default=14400, ge=1, le=86400, description="longest order accepted, in seconds")
+    start_spread_s: float = Field(default=300, ge=0, le=300, description="seconds over which starts are spread")
+    release_spread_s: float = Field(default=300, ge=0, le=300, description="seconds over which releases are spread")
+    effect_after_s: Seconds = Field(default=60, description="seconds after which the meter must show the effect")
+
+
+def _entries(what: str) -> Any:  # noqa: ANN401 - Field itself promises Any, so that it can stand for a default
+    # A TOML array comes as a list, which the strict tuple would refuse; its entries stay strict.
+    return Field(default=(), max_length=256, strict=False, description=what)
+
+
+class Site(_Part):
+    """The whole site file."""
+
+    gateway: Gateway
+    storage: Storage
+    broker: Broker
+    signing: Signing
+    centre: Centre
+    control: Control
+    linky: tuple[Linky, ...] = _entries("one [[linky]] for each Linky meter")
+    modbus_bus: tuple[ModbusBus, ...] = _entries("one [[modbus_bus]] for each Modbus line or connection")
+    modbus: tuple[ModbusDevice, ...] = _entries("one [[modbus]] for each device on a bus")
+    pulse: tuple[Pulse, ...] = _entries("one [[pulse]] for each pulse counter")
+    load: tuple[Load, ...] = _entries("one [[load]] for each load that may be shed")
+    shedding: Shedding = Shedding()
+
+
+def schema() -> dict[str, Any]:
+    """Give the JSON schema of a site file, for editors (draft 2020-12)."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Site.model_json_schema()}
