@@ -6,12 +6,13 @@ comes.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from gateway.wire import cbor
 from gateway.wire.errors import MalformedMessage
 
-Take = Callable[[cbor.Value], object]
+_T = TypeVar("_T")
+Take = Callable[[cbor.Value], _T]
 """Turns a CBOR value into a field's value; raises ValueError with what is wanted."""
 
 UINT63 = (1 << 63) - 1
@@ -23,7 +24,7 @@ class Field:
 
     number: int
     name: str
-    take: Take
+    take: Take[object]
     optional: bool = False
 
 
@@ -58,7 +59,7 @@ def read(payload: bytes, fields: Sequence[Field], what: str) -> dict[str, Any]:
     return values
 
 
-def integer(low: int, high: int) -> Take:
+def integer(low: int, high: int) -> Take[int]:
     """Take a whole number, bounds included."""
 
     def take(value: cbor.Value) -> int:
@@ -69,7 +70,7 @@ def integer(low: int, high: int) -> Take:
     return take
 
 
-def text(longest: int, shortest: int = 0) -> Take:
+def text(longest: int, shortest: int = 0) -> Take[str]:
     """Take a text of so many characters, without control characters."""
 
     def take(value: cbor.Value) -> str:
@@ -80,7 +81,7 @@ def text(longest: int, shortest: int = 0) -> Take:
     return take
 
 
-def octets(shortest: int, longest: int | None = None) -> Take:
+def octets(shortest: int, longest: int | None = None) -> Take[bytes]:
     """Take a byte string of exactly so many bytes, or of so many at least and at most."""
     most = shortest if longest is None else longest
 
@@ -92,10 +93,10 @@ def octets(shortest: int, longest: int | None = None) -> Take:
     return take
 
 
-def sequence(of: Take, longest: int) -> Take:
+def sequence(of: Take[_T], longest: int) -> Take[tuple[_T, ...]]:
     """Take an array, all of a kind; given as a tuple."""
 
-    def take(value: cbor.Value) -> tuple[object, ...]:
+    def take(value: cbor.Value) -> tuple[_T, ...]:
         if not isinstance(value, list) or len(value) > longest:
             raise ValueError(f"a list of at most {longest} entries")
         return tuple(of(each) for each in value)
@@ -103,7 +104,7 @@ def sequence(of: Take, longest: int) -> Take:
     return take
 
 
-def ranges(longest: int) -> Take:
+def ranges(longest: int) -> Take[tuple[tuple[int, int], ...]]:
     """Take ranges [first, last] of sequence numbers, both included, rising and apart."""
 
     def take(value: cbor.Value) -> tuple[tuple[int, int], ...]:
@@ -143,9 +144,9 @@ def detail(value: cbor.Value) -> dict[str, Scalar | list[Scalar]]:
         if isinstance(entry, list):
             if len(entry) > _DETAIL_ENTRIES:
                 raise ValueError(f"lists of at most {_DETAIL_ENTRIES} entries")
-            found[str(name(key))] = [_scalar(each) for each in entry]
+            found[name(key)] = [_scalar(each) for each in entry]
         else:
-            found[str(name(key))] = _scalar(entry)
+            found[name(key)] = _scalar(entry)
     return found
 
 
