@@ -1,0 +1,1 @@
+"""Orders to hold loads back: proved, journalled, carried out by one hand, and always given back."""
