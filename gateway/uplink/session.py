@@ -1,0 +1,239 @@
+"""One MQTT 5 connection over paho, from CONNECT to its end; never used twice.
+
+paho's thread only puts events into a queue and wakes the loop; all that decides runs in the loop. A connection that
+ends is thrown away together with whatever paho still held: a fresh one starts with an empty window, so paho's own
+queue, its repeats after a reconnect and its ignoring of the window never come into play. What was in flight is known
+to the caller, who sends it again.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from gateway.uplink.settings import Inbound, UplinkSettings
+from gateway.uplink.tls import LinkError, client_context, why, why_closed
+
+_ANSWER_S = 15.0
+_RECEIVE_MAXIMUM = 20
+_RETAINED = frozenset({"state", "conn"})
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message to publish under our topic of `kind`."""
+
+    kind: str
+    payload: bytes
+    qos: int = 1
+    expiry_s: int | None = None
+    correlation: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """The broker answered a PUBLISH; `refusal` is None, or the failed reason code's name."""
+
+    mid: int
+    refusal: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A message came; `mid` is 0 where it needs no acknowledgement."""
+
+    message: Inbound
+    mid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The connection is over."""
+
+    reason: str
+
+
+Event = Acknowledged | Arrived | Ended
+
+
+class Session:
+    """One connection. `wake` is called in the loop whenever `events` may have something new."""
+
+    def __init__(self, settings: UplinkSettings, wake: Callable[[], None]) -> None:
+        self.receive_maximum = 65_535
+        self._settings = settings
+        self._wake = wake
+        self._loop = asyncio.get_running_loop()
+        self._events: deque[Event] = deque()
+        self._answer: asyncio.Future[str | None] = self._loop.create_future()
+        self._opened = False
+        self._prefix = settings.topic("")
+        client = mqtt.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=settings.gateway,
+            protocol=mqtt.MQTTv5,
+            reconnect_on_failure=False,
+            manual_ack=True,
+        )
+        # Our own window is the only one: paho must hold nothing back.
+        client.max_inflight_messages = 0
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_publish = self._on_publish
+        client.on_message = self._on_message
+        self._client = client
+
+    async def open(self) -> None:
+        """Connect and wait for the broker's CONNACK; raise LinkError."""
+        settings = self._settings
+        self._client.tls_set_context(client_context(settings))
+        will = _properties(PacketTypes.WILLMESSAGE)
+        will.WillDelayInterval = settings.will_delay_s
+        self._client.will_set(settings.topic("conn"), b"offline", 1, retain=True, properties=will)
+        connect = _properties(PacketTypes.CONNECT)
+        connect.SessionExpiryInterval = settings.session_expiry_s
+        connect.ReceiveMaximum = _RECEIVE_MAXIMUM
+        connect.MaximumPacketSize = settings.inbound_limit
+
+        def dial() -> None:
+            self._client.connect(
+                settings.host, settings.port, settings.keepalive_s, clean_start=False, properties=connect
+            )
+
+        dialling = self._loop.run_in_executor(None, dial)
+        try:
+            await asyncio.shield(dialling)
+        except asyncio.CancelledError:
+            dialling.add_done_callback(self._abandon)
+            raise
+        except OSError as error:
+            raise LinkError(why(error, settings)) from error
+        self._opened = True
+        self._client.loop_start()
+        try:
+            async with asyncio.timeout(_ANSWER_S):
+                refusal = await self._answer
+        except TimeoutError:
+            refusal = (
+                f"broker {settings.host}:{settings.port} takes the connection and says nothing: is it an MQTT broker?"
+            )
+        if refusal is not None:
+            raise LinkError(refusal)
+
+    async def close(self) -> None:
+        """Say goodbye (the broker then publishes no will) and stop paho's thread; never raises."""
+        if self._opened:
+            self._opened = False
+            if self._client.is_connected():
+                self.publish(Outgoing("conn", b"offline"))
+            self._client.disconnect()  # disconnect first, then stop: the other way round paho's thread waits for ever
+            await self._loop.run_in_executor(None, self._client.loop_stop)
+
+    def events(self) -> Sequence[Event]:
+        """Take what has happened since the last call."""
+        taken = []
+        while self._events:
+            taken.append(self._events.popleft())
+        return taken
+
+    def subscribe(self, kinds: Sequence[str]) -> None:
+        """Subscribe to our own topics of these kinds, QoS 1; the broker may have lost the session."""
+        wanted = [(self._settings.topic(kind), SubscribeOptions(qos=1)) for kind in kinds]
+        self._client.subscribe(wanted)
+
+    def publish(self, message: Outgoing) -> int | None:
+        """Hand one message to paho and give its mid; None where a QoS 0 message found no connection.
+
+        A QoS 1 message has a mid even when the line has just fallen: paho keeps it, and a second `publish` would
+        double it.
+        """
+        properties = None
+        if message.expiry_s is not None or message.correlation is not None:
+            properties = _properties(PacketTypes.PUBLISH)
+            if message.expiry_s is not None:
+                properties.MessageExpiryInterval = message.expiry_s
+            if message.correlation is not None:
+                properties.CorrelationData = message.correlation
+        info = self._client.publish(
+            self._settings.topic(message.kind), message.payload, message.qos, message.kind in _RETAINED, properties
+        )
+        if message.qos == 0 and info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
+            return None
+        return info.mid
+
+    def settle(self, mid: int) -> None:
+        """Tell the broker that an arrived message was handed over."""
+        if mid:
+            self._client.ack(mid, 1)
+
+    def _abandon(self, dialling: asyncio.Future[None]) -> None:
+        if not dialling.cancelled() and dialling.exception() is None:
+            self._client.disconnect()
+
+    def _post(self, event: Event) -> None:
+        self._events.append(event)
+        self._call(self._wake)
+
+    def _call(self, function: Callable[..., None], *arguments: object) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody listens any more
+            self._loop.call_soon_threadsafe(function, *arguments)
+
+    def _answered(self, refusal: str | None) -> None:
+        if not self._answer.done():
+            self._answer.set_result(refusal)
+
+    # From here on paho's thread: nothing but handing over.
+
+    def _on_connect(
+        self,
+        _client: mqtt.Client,
+        _data: object,
+        _flags: mqtt.ConnectFlags,
+        code: ReasonCode,
+        properties: Properties | None,
+    ) -> None:
+        if code.is_failure:
+            where, gateway = f"{self._settings.host}:{self._settings.port}", self._settings.gateway
+            self._call(self._answered, f"broker {where} refuses us: {code}: check its access rules for {gateway!r}")
+            return
+        self.receive_maximum = int(getattr(properties, "ReceiveMaximum", 65_535))
+        self._call(self._answered, None)
+
+    def _on_disconnect(
+        self,
+        _client: mqtt.Client,
+        _data: object,
+        _flags: mqtt.DisconnectFlags,
+        code: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        self._call(self._closed_early)
+        self._post(Ended(str(code)))
+
+    def _closed_early(self) -> None:
+        if not self._answer.done():
+            self._answered(why_closed(self._settings))
+
+    def _on_publish(
+        self, _client: mqtt.Client, _data: object, mid: int, code: ReasonCode, _properties: Properties | None
+    ) -> None:
+        # 0x10, no matching subscribers, is a success to is_failure, and rightly so.
+        self._post(Acknowledged(mid, f"{code} (0x{code.value:02x})" if code.is_failure else None))
+
+    def _on_message(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
+        kind = message.topic.removeprefix(self._prefix)
+        correlation = getattr(message.properties, "CorrelationData", None)
+        inbound = Inbound(kind, bytes(message.payload), bool(message.retain), correlation)
+        self._post(Arrived(inbound, message.mid if message.qos else 0))
+
+
+def _properties(packet: int) -> Properties:
+    return Properties(packet)  # type: ignore[no-untyped-call]  # paho leaves it without annotations
