@@ -1,0 +1,182 @@
+"""The file: its tables as numbered migrations, how it is opened and checked, what becomes of one that is unusable.
+
+A database that is damaged, is no database, is not ours or comes from a newer version is moved aside under a name that
+says when, and an empty one takes its place: the gateway goes on reading, and a technician still has the old file.
+"""
+
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+
+from buffer.errors import StorageDamaged, StorageError, StorageFull
+
+APPLICATION_ID = 0x67774F42  # "gwOB", so that `file` and a careless copy can tell it from other databases
+PAGE_BYTES = 4096
+MOVED_ASIDE_KEPT = 2
+"""Files moved aside that stay; older ones are removed, else a dying card would fill itself with them."""
+
+_MIGRATIONS = (
+    """
+    CREATE TABLE identity (epoch BLOB NOT NULL);
+    INSERT INTO identity VALUES (randomblob(8));
+    CREATE TABLE mark (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
+    CREATE TABLE stream (
+        id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,
+        last_sequence INTEGER NOT NULL, last_digest BLOB NOT NULL);
+    CREATE TABLE journal (
+        id INTEGER PRIMARY KEY, stream TEXT NOT NULL, lot BLOB NOT NULL,
+        first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, count INTEGER NOT NULL, payload BLOB NOT NULL);
+    CREATE TABLE segment (
+        id INTEGER PRIMARY KEY, stream INTEGER NOT NULL REFERENCES stream, sequence INTEGER NOT NULL,
+        received INTEGER NOT NULL DEFAULT 0,
+        first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, count INTEGER NOT NULL, blob BLOB NOT NULL);
+    CREATE UNIQUE INDEX segment_by_state ON segment (stream, received, sequence);
+    CREATE TABLE dropped (
+        id INTEGER PRIMARY KEY, stream INTEGER NOT NULL REFERENCES stream,
+        first_sequence INTEGER NOT NULL, last_sequence INTEGER NOT NULL, count INTEGER NOT NULL,
+        first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, last_digest BLOB NOT NULL);
+    """,
+)
+"""Migration n (from 1) brings a database of `user_version` n - 1 to n. A migration that was released never changes."""
+
+VERSION = len(_MIGRATIONS)
+
+_NUMBERED_AHEAD = """
+    SELECT 1 FROM stream WHERE last_sequence < max(
+        coalesce((SELECT max(sequence) FROM segment WHERE segment.stream = stream.id AND received = 0), 0),
+        coalesce((SELECT max(sequence) FROM segment WHERE segment.stream = stream.id AND received = 1), 0))
+"""
+"""quick_check does not see this damage, and sealing would stumble over it at every start."""
+
+_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CONSTRAINT})
+
+
+class _UnusableError(Exception):
+    """The file is there and cannot be our database."""
+
+
+def open_database(path: Path) -> tuple[sqlite3.Connection, Path | None]:
+    """Open the database at `path`, made or brought up to date as needed; give also where an unusable one was moved.
+
+    Raises StorageError where the file cannot be opened at all.
+    """
+    try:
+        return _open(path), None
+    except _UnusableError:
+        moved = _move_aside(path)
+    except sqlite3.Error as error:
+        raise storage_error(error, path, "opening") from error
+    try:
+        return _open(path), moved
+    except (sqlite3.Error, _UnusableError) as error:
+        raise StorageError(f"{path}: a new database cannot be made ({error}): check the disk and the folder") from error
+
+
+def is_storage_error(error: sqlite3.Error) -> bool:
+    """Tell what the card did to us from what we did wrong ourselves."""
+    return _primary_code(error) not in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISUSE)
+
+
+def storage_error(error: sqlite3.Error, path: Path, doing: str) -> StorageError:
+    """Turn what SQLite raised while `doing` into our error, with what to do."""
+    code = _primary_code(error)
+    if code == sqlite3.SQLITE_FULL:
+        return StorageFull(f"{path}: no room while {doing}: free space on the disk; readings wait in memory meanwhile")
+    if code in _DAMAGED:
+        return StorageDamaged(f"{path}: damaged ({error}), found while {doing}: the next start moves it aside")
+    return StorageError(f"{path}: {error} while {doing}: check the disk and who may write there")
+
+
+def _primary_code(error: sqlite3.Error) -> int:
+    """Give the low byte of the result code; the rest of it tells details."""
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=64)
+    try:
+        _check(connection)
+        _set_up(connection)
+        _migrate(connection)
+    except sqlite3.Error as error:
+        connection.close()
+        if _primary_code(error) in _DAMAGED:
+            raise _UnusableError(str(error)) from error
+        raise
+    except _UnusableError:
+        connection.close()
+        raise
+    return connection
+
+
+def _check(connection: sqlite3.Connection) -> None:
+    """Raise _UnusableError unless this is an empty database or a sound one of ours."""
+    with closing(connection.execute("PRAGMA quick_check(1)")) as cursor:
+        verdict = cursor.fetchone()[0]
+    if verdict != "ok":
+        raise _UnusableError(verdict)
+    version = pragma(connection, "user_version")
+    tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    if version > VERSION:
+        raise _UnusableError(f"version {version}, at most {VERSION} is known")
+    if tables and pragma(connection, "application_id") != APPLICATION_ID:
+        raise _UnusableError("another program's database")
+    if version and connection.execute("SELECT count(*) FROM identity WHERE length(epoch) = 8").fetchone()[0] != 1:
+        raise _UnusableError("the epoch is missing")
+    if version and connection.execute(_NUMBERED_AHEAD).fetchone() is not None:
+        raise _UnusableError("a segment is numbered above its stream's last number")
+
+
+def _set_up(connection: sqlite3.Connection) -> None:
+    """Set what every connection needs; the page size counts only before the first table is made."""
+    connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")  # NORMAL loses the last commits when the power goes
+    connection.execute("PRAGMA wal_autocheckpoint = 100")  # a WAL that wraps early spares the card
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    for number in range(pragma(connection, "user_version") + 1, VERSION + 1):
+        # One transaction with its number: a power cut leaves the migration done or not begun.
+        connection.executescript(
+            f"BEGIN IMMEDIATE; {_MIGRATIONS[number - 1]}"
+            f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {number}; COMMIT;"
+        )
+
+
+def pragma(connection: sqlite3.Connection, name: str) -> int:
+    """Read a pragma that is a number."""
+    return int(connection.execute(f"PRAGMA {name}").fetchone()[0])
+
+
+def _move_aside(path: Path) -> Path:
+    """Rename the database with its WAL, so that SQLite could still put the two together."""
+    when = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    target = path.with_name(f"{path.name}.unusable-{when}")
+    number = 1
+    while target.exists():
+        number += 1
+        target = path.with_name(f"{path.name}.unusable-{when}-{number}")
+    try:
+        # The database first: SQLite discards a WAL that it finds beside an empty database, so a cut in between
+        # harms nothing.
+        for suffix in ("", "-wal", "-shm"):
+            source = path.with_name(path.name + suffix)
+            if source.exists():
+                source.replace(target.with_name(target.name + suffix))
+        _keep_newest_aside(path)
+    except OSError as error:
+        raise StorageError(
+            f"{path}: cannot be used, nor moved aside ({error.strerror}): move it away by hand"
+        ) from error
+    return target
+
+
+def _keep_newest_aside(path: Path) -> None:
+    aside = [each for each in path.parent.glob(f"{path.name}.unusable-*") if not each.name.endswith(("-wal", "-shm"))]
+    aside.sort(key=lambda each: each.stat().st_mtime_ns)
+    for old in aside[:-MOVED_ASIDE_KEPT]:
+        for suffix in ("-wal", "-shm", ""):
+            old.with_name(old.name + suffix).unlink(missing_ok=True)
