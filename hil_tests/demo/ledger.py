@@ -13,8 +13,8 @@ Sightings = dict[str, list[Seen]]
 def wires(path: Path, labels: Mapping[str, str], loads: Iterable[str]) -> Sightings:
     """Read the bench's ledger; `labels` maps what it calls a value to the channel that must carry it.
 
-    A value without a channel (the meter's number, its clock) is no Reading and is passed over. A request for nothing but one load's
-    point is the agent's own look at a switch, not a poll.
+    A value without a channel (the meter's number, its clock) is no Reading and is passed over. A request for nothing
+    but one load's point is the agent's own look at a switch, not a poll.
     """
     single = {(point,) for point in loads}
     seen: Sightings = defaultdict(list)

@@ -1,0 +1,81 @@
+"""What the centre says that is no command: receipts, resend requests, heartbeats, the time. Verified, then passed on.
+
+Signature, role, audience, epoch and a rising sequence come first; a message that fails is counted, said once, and moves
+nothing. Commands go to `gateway.commands.verify` instead, whole and unopened.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from gateway.wire import cose
+from gateway.wire.errors import WireError
+from gateway.wire.keys import KeySet
+from gateway.wire.messages import Heartbeat, Receipt, Resend, TimeReply
+
+log = logging.getLogger(__name__)
+
+LIMIT = 16 * 1024
+"""Bytes of the longest message on `receipt`; an honest one has some 300."""
+
+STREAM = "receipt"
+
+
+class Hears(Protocol):
+    """What is done with each; all return at once."""
+
+    def receipt(self, receipt: Receipt) -> None:
+        """Mark what the centre has committed."""
+
+    def resend(self, resend: Resend) -> None:
+        """Send a range again."""
+
+    def heartbeat(self, heartbeat: Heartbeat) -> None:
+        """Note that the centre is alive."""
+
+    def time(self, reply: TimeReply) -> None:
+        """Take the centre's time."""
+
+
+class Inbound:
+    """Verifies what comes on the topic `receipt` for `gateway` with the keys of role `receipt`."""
+
+    def __init__(self, gateway: str, keys: KeySet, hears: Hears) -> None:
+        self._gateway = gateway
+        self._keys = keys
+        self._public = keys.with_role("receipt")
+        self._highest: dict[tuple[bytes, bytes], int] = {}
+        self.refused = 0
+        self._readers: Mapping[str, Callable[[bytes], None]] = {
+            Receipt.CONTENT: lambda payload: hears.receipt(Receipt.decode(payload)),
+            Resend.CONTENT: lambda payload: hears.resend(Resend.decode(payload)),
+            Heartbeat.CONTENT: lambda payload: hears.heartbeat(Heartbeat.decode(payload)),
+            TimeReply.CONTENT: lambda payload: hears.time(TimeReply.decode(payload)),
+        }
+
+    def take(self, message: bytes) -> None:
+        """Take one message as it came; whatever it is, this returns."""
+        try:
+            self._take(message)
+        except WireError as error:
+            self.refused += 1
+            # Once: a stranger must not be able to fill the log.
+            if self.refused == 1:
+                log.warning("a message on the topic of receipts was refused: %s", error)
+
+    def _take(self, message: bytes) -> None:
+        verified = cose.verify(message, self._public, limit=LIMIT)
+        header = verified.header
+        if header.gateway != self._gateway or header.stream != STREAM:
+            raise WireError(f"a message for {header.gateway!r}, stream {header.stream!r}, is not for us")
+        if header.epoch != self._keys.keys[header.key_id].epoch:
+            raise WireError(f"key {header.key_id!r} counts in another epoch than our key set says")
+        reader = self._readers.get(header.content)
+        if reader is None:
+            raise WireError(f"content {header.content!r} is not known here: a newer centre needs a newer gateway")
+        counter = (header.key_id, header.epoch)
+        # Whatever the broker or a stranger repeats was said before, and an old heartbeat must not count as a new one.
+        if header.sequence <= self._highest.get(counter, 0):
+            raise WireError(f"message {header.sequence} of {header.key_id!r} came again, or late")
+        self._highest[counter] = header.sequence
+        reader(verified.payload)
