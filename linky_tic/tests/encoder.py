@@ -1,0 +1,201 @@
+"""The other end of the line: what a meter in a given state sends, in either mode, for the tests and for the bench.
+
+It shares nothing with the decoder but the names of the modes, so that a mistake in one is not hidden by the same in
+the other.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from linky_tic.label import Mode
+
+STX, ETX, EOT = b"\x02", b"\x03", b"\x04"
+
+
+class Item(NamedTuple):
+    """A label, its value as sent, and its horodate where it has one."""
+
+    label: str
+    value: str
+    horodate: str | None = None
+
+
+def encode_group(mode: Mode, item: Item) -> bytes:
+    """Give one group, from its LF to its CR."""
+    separator = "\t" if mode is Mode.STANDARD else " "
+    pieces = [item.label, *([item.horodate] if item.horodate is not None else []), item.value]
+    text = separator.join(pieces)
+    counted = text + separator if mode is Mode.STANDARD else text
+    check = chr((sum(map(ord, counted)) & 63) + 32)
+    return f"\n{text}{separator}{check}\r".encode("ascii")
+
+
+def encode_frame(mode: Mode, items: Iterable[Item]) -> bytes:
+    """Give one frame, from its STX to its ETX."""
+    return STX + b"".join(encode_group(mode, item) for item in items) + ETX
+
+
+Tariff = Literal["BASE", "HC", "EJP", "TEMPO"]
+
+
+@dataclass(frozen=True, slots=True)
+class MeterState:
+    """What a meter knows at one moment. Sequences have one entry a phase, `indexes_wh` ten: the supplier's.
+
+    `stamp` is the meter's clock as a horodate; `running` the supplier's index that counts now, from 1; `colour_today`
+    and `colour_tomorrow` are 0 none, 1 blue, 2 white, 3 red. `overrun` tells that a phase is above its part of
+    `subscribed_kva`.
+    """
+
+    stamp: str = "H250101120000"
+    east_wh: int = 0
+    indexes_wh: Sequence[int] = (0,) * 10
+    distributor_wh: Sequence[int] = (0,) * 4
+    injected_wh: int = 0
+    reactive_varh: Sequence[int] = (0,) * 4
+    power_va: Sequence[int] = (0,)
+    injected_va: int = 0
+    voltage_v: Sequence[int] = (230,)
+    highest_va: Sequence[int] = (0,)
+    mean_w: int = 0
+    subscribed_kva: int = 9
+    tariff: Tariff = "BASE"
+    running: int = 1
+    colour_today: int = 0
+    colour_tomorrow: int = 0
+    overrun: bool = False
+    producer: bool = False
+    relays: int = 0
+    adsc: str = "041876000001"
+    prm: str = "01234567000001"
+    message: str = "PAS DE          MESSAGE         "
+    mobile_peaks: Sequence[Item] = field(default=())
+
+    @property
+    def phases(self) -> int:
+        """1 or 3."""
+        return len(self.power_va)
+
+    @property
+    def currents_a(self) -> list[int]:
+        """Rms current of each phase, rounded to the nearest ampere."""
+        return [_round(power, volts) for power, volts in zip(self.power_va, self.voltage_v, strict=True)]
+
+
+_CALENDARS = {"BASE": "BASE", "HC": "H PLEINE/CREUSE", "EJP": "EJP", "TEMPO": "TEMPO"}
+_PERIODS: dict[Tariff, Sequence[tuple[str, str, str]]] = {
+    # PTEC, label of the historique index, LTARF; one for each of the supplier's indexes
+    "BASE": (("TH..", "BASE", "BASE"),),
+    "HC": (("HC..", "HCHC", "HEURE  CREUSE"), ("HP..", "HCHP", "HEURE  PLEINE")),
+    "EJP": (("HN..", "EJPHN", "HEURE NORMALE"), ("PM..", "EJPHPM", "POINTE MOBILE")),
+    "TEMPO": (
+        ("HCJB", "BBRHCJB", "HC BLEU"),
+        ("HPJB", "BBRHPJB", "HP BLEU"),
+        ("HCJW", "BBRHCJW", "HC BLANC"),
+        ("HPJW", "BBRHPJW", "HP BLANC"),
+        ("HCJR", "BBRHCJR", "HC ROUGE"),
+        ("HPJR", "BBRHPJR", "HP ROUGE"),
+    ),
+}
+_OPTIONS = {"BASE": "BASE", "HC": "HC..", "EJP": "EJP.", "TEMPO": "BBR("}
+_TOMORROW = ("----", "BLEU", "BLAN", "ROUG")
+
+
+def standard_items(state: MeterState) -> list[Item]:
+    """Give the groups of a standard frame in the norm's order."""
+    stamp, tri, many = state.stamp, state.phases == 3, range(state.phases)
+    total = sum(state.power_va)
+
+    def phases(label: str, values: Sequence[int], width: int, horodate: str | None = None) -> list[Item]:
+        return [Item(label.replace("#", str(n + 1)), f"{values[n]:0{width}}", horodate) for n in many]
+
+    items = [Item("ADSC", state.adsc), Item("VTIC", "02"), Item("DATE", "", stamp)]
+    items += [Item("NGTF", f"{_CALENDARS[state.tariff]:^16}")]
+    items += [Item("LTARF", f"{_PERIODS[state.tariff][state.running - 1][2]:^16}")]
+    items += [Item("EAST", f"{state.east_wh:09}")]
+    items += [Item(f"EASF{n:02}", f"{wh:09}") for n, wh in enumerate(state.indexes_wh, 1)]
+    items += [Item(f"EASD{n:02}", f"{wh:09}") for n, wh in enumerate(state.distributor_wh, 1)]
+    if state.producer:
+        items += [Item("EAIT", f"{state.injected_wh:09}")]
+        items += [Item(f"ERQ{n}", f"{varh:09}") for n, varh in enumerate(state.reactive_varh, 1)]
+    items += phases("IRMS#", state.currents_a, 3) + phases("URMS#", state.voltage_v, 3)
+    items += [Item("PREF", f"{state.subscribed_kva:02}"), Item("PCOUP", f"{state.subscribed_kva:02}")]
+    items += [Item("SINSTS", f"{total:05}")] + (phases("SINSTS#", state.power_va, 5) if tri else [])
+    for label in ("SMAXSN", "SMAXSN-1"):
+        items += [Item(label, f"{sum(state.highest_va):05}", stamp)]
+        if tri:
+            items += phases(label.replace("SMAXSN", "SMAXSN#"), state.highest_va, 5, stamp)
+    if state.producer:
+        items += [Item("SINSTI", f"{state.injected_va:05}")]
+        items += [Item(label, f"{state.injected_va:05}", stamp) for label in ("SMAXIN", "SMAXIN-1")]
+    items += [Item(label, f"{state.mean_w:05}", stamp) for label in ("CCASN", "CCASN-1")]
+    if state.producer:
+        items += [Item(label, f"{state.injected_va:05}", stamp) for label in ("CCAIN", "CCAIN-1")]
+    items += phases("UMOY#", state.voltage_v, 3, stamp)
+    items += [Item("STGE", f"{_stge(state):08X}"), *state.mobile_peaks, Item("MSG1", state.message)]
+    items += [Item("PRM", state.prm), Item("RELAIS", f"{state.relays:03}"), Item("NTARF", f"{state.running:02}")]
+    items += [Item("NJOURF", "00"), Item("NJOURF+1", "00")]
+    items += [Item("PJOURF+1", " ".join(["00008001", *["NONUTILE"] * 10]))]
+    return items
+
+
+def historique_items(state: MeterState) -> list[Item]:
+    """Give the groups of a historique frame (the long one of a three-phase meter) in the norm's order."""
+    tri = state.phases == 3
+    subscribed = state.subscribed_kva * 5 // state.phases
+    currents, total = state.currents_a, sum(state.power_va)
+    period = _PERIODS[state.tariff][state.running - 1][0]
+    items = [Item("ADCO", state.adsc), Item("OPTARIF", _OPTIONS[state.tariff]), Item("ISOUSC", f"{subscribed:02}")]
+    indexes = [state.east_wh] if state.tariff == "BASE" else state.indexes_wh
+    items += [Item(label, f"{wh:09}") for (_, label, _), wh in zip(_PERIODS[state.tariff], indexes, strict=False)]
+    if state.tariff == "EJP" and state.colour_tomorrow:
+        items += [Item("PEJP", "30")]
+    items += [Item("PTEC", period)]
+    if state.tariff == "TEMPO":
+        items += [Item("DEMAIN", _TOMORROW[state.colour_tomorrow])]
+    if tri:
+        items += [Item(f"IINST{n}", f"{amps:03}") for n, amps in enumerate(currents, 1)]
+        items += [Item(f"IMAX{n}", "060") for n in (1, 2, 3)]
+        items += [Item("PMAX", f"{sum(state.highest_va):05}")]
+    else:
+        items += [Item("IINST", f"{currents[0]:03}")]
+        items += [Item("ADPS", f"{currents[0]:03}")] if state.overrun else []
+        items += [Item("IMAX", "090")]
+    items += [Item("PAPP", f"{min(_round(total, 10) * 10, 99_990):05}")]
+    items += [Item("HHPHC", "A"), Item("MOTDETAT", "000000")]
+    return items + ([Item("PPOT", "00")] if tri else [])
+
+
+def short_items(state: MeterState) -> list[Item]:
+    """Give the groups of the short frame that a three-phase historique meter sends while a phase is in excess."""
+    subscribed = state.subscribed_kva * 5 // state.phases
+    excess = [Item(f"ADIR{n}", f"{amps:03}") for n, amps in enumerate(state.currents_a, 1) if amps > subscribed]
+    return [
+        *excess,
+        Item("ADCO", state.adsc),
+        *(Item(f"IINST{n}", f"{amps:03}") for n, amps in enumerate(state.currents_a, 1)),
+    ]
+
+
+def items_of(mode: Mode, state: MeterState) -> list[Item]:
+    """Give the groups of a frame of that mode."""
+    return standard_items(state) if mode is Mode.STANDARD else historique_items(state)
+
+
+def _stge(state: MeterState) -> int:
+    return (
+        state.overrun << 7
+        | state.producer << 8
+        | (state.running - 1) << 10
+        | 1 << 17
+        | 0b11 << 19
+        | 0b01 << 21
+        | state.colour_today << 24
+        | state.colour_tomorrow << 26
+        | (1 - (state.relays & 1))
+    )
+
+
+def _round(dividend: int, divisor: int) -> int:
+    return (2 * dividend + divisor) // (2 * divisor)
