@@ -21,7 +21,9 @@ class Mistake:
 
     def __str__(self) -> str:
         """Give `file:line: key: what is wrong; what would be right`, the form that editors can jump to."""
-        return f"{self.file}:{self.line}: {self.key + ': ' if self.key else ''}{self.message}; {self.right}"
+        text = f"{self.file}:{self.line}: {self.key + ': ' if self.key else ''}{self.message}; {self.right}"
+        # Keys and values come from the file: an escape sequence in them must not reach the terminal.
+        return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 class ConfigError(Exception):

@@ -16,6 +16,10 @@ from config.site import Site
 LONGEST_FILE = 256 * 1024
 """Bytes; a site of 256 devices and loads takes a quarter of it."""
 
+MOST_DOTS = 64
+"""In one line, comments apart: tomllib keeps each beginning of a dotted key, and a long one would take gigabytes."""
+
+_LINE = re.compile(r"line (\d+): ")
 _POSITION = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 
@@ -27,10 +31,12 @@ def load(path: Path) -> Site:
     text = _text(path)
     folder = path.absolute().parent
     try:
+        _refuse_dots(text)
         data = tomllib.loads(text)
         lines = locate(text)
     except RecursionError as error:
-        raise ConfigError([Mistake(path, 1, "", "is nested far too deeply", "tables as in example.toml")]) from error
+        line = int(position[1]) if (position := _LINE.match(str(error))) else 1
+        raise ConfigError([Mistake(path, line, "", "is nested far too deeply", "tables as in example.toml")]) from error
     except ValueError as error:  # TOMLDecodeError, and what tomllib lets through, as a number of 5,000 digits
         raise ConfigError([_syntax(path, text, str(error))]) from error
     found = list(relations.problems(data, folder))
@@ -61,6 +67,12 @@ def _text(path: Path) -> str:
         line = content.count(b"\n", 0, error.start) + 1
         wrong = f"the byte 0x{content[error.start]:02x} is no UTF-8"
         raise ConfigError([Mistake(path, line, "", wrong, "save the file as UTF-8")]) from error
+
+
+def _refuse_dots(text: str) -> None:
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.count(".") > MOST_DOTS and not line.lstrip().startswith("#"):
+            raise RecursionError(f"line {number}: more than {MOST_DOTS} dots")
 
 
 def _syntax(path: Path, text: str, reason: str) -> Mistake:

@@ -12,6 +12,9 @@ from bisect import bisect_right
 Path = tuple[str | int, ...]
 """Keys and positions from the root, positions counted from 0: ("load", 2, "device")."""
 
+DEEPEST = 64
+"""Longest path: without a bound, one long dotted key would take memory by the square of its length."""
+
 _NEEDS = "only a text that tomllib accepts can be searched"
 _SPACE = re.compile(r"[ \t]*")
 _BLANK = re.compile(r"(?:[ \t\r\n]+|#[^\n]*)*")
@@ -29,7 +32,8 @@ _STRINGS = (
 def locate(text: str) -> dict[Path, int]:
     """Give the line, from 1, of each key, table, array element and array-of-tables entry; the root () is at line 1.
 
-    A table stands at its header where it has one, else where it is first named. Source: TOML 1.0.0, toml.io/en/v1.0.0.
+    A table stands at its header where it has one, else where it is first named. Raises RecursionError for a path
+    that is longer than DEEPEST. Source: TOML 1.0.0, toml.io/en/v1.0.0.
     """
     scanner = _Scanner(text)
     scanner.document()
@@ -131,6 +135,8 @@ class _Scanner:
         raise ValueError(f"line {self._line()}: a string without an end; {_NEEDS}")
 
     def _named(self, path: Path, line: int) -> Path:
+        if len(path) > DEEPEST:
+            raise RecursionError(f"line {line}: nested more than {DEEPEST} deep")
         self.lines.setdefault(path, line)
         return path
 

@@ -55,6 +55,7 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, hide_input_in_errors=True)
 
 
+_VISIBLE: Final = r"^[^\x00-\x1f\x7f-\x9f]*$"
 NAME: Final = "a name of a-z, 0-9, - and _ that begins with a letter, 32 at most"
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$", description=NAME)]
 File = Annotated[
@@ -76,7 +77,12 @@ class Gateway(_Part):
         pattern=r"^gw-[a-z0-9-]{1,58}$",
         description='the name in its broker certificate: "gw-" and up to 58 of a-z, 0-9 and -',
     )
-    name: str = Field(min_length=1, max_length=80, description="the building's name, for people")
+    name: str = Field(
+        min_length=1,
+        max_length=80,
+        pattern=_VISIBLE,
+        description="the building's name, for people, 80 characters at most",
+    )
     timezone: Annotated[str, AfterValidator(_timezone)] = Field(
         default="Europe/Paris", description='the time zone of the building\'s days, like "Europe/Paris"'
     )
@@ -110,7 +116,12 @@ class Signing(_Part):
     """The key that signs everything that leaves."""
 
     key_file: File
-    key_id: str = Field(min_length=1, max_length=64, description="the name under which the centre knows this key")
+    key_id: str = Field(
+        min_length=1,
+        max_length=64,
+        pattern=_VISIBLE,
+        description="the name of this key at the centre, 64 characters at most",
+    )
 
 
 class Centre(_Part):
@@ -202,8 +213,8 @@ class OnOffLoad(_Load):
     """A load that is on or off; the values are the device's own (a coil takes 0 and 1)."""
 
     kind: Literal["onoff"]
-    on_value: Value = 1
-    off_value: Value = 0
+    on_value: Value = Field(default=1, description="the value that switches it on")
+    off_value: Value = Field(default=0, description="the value that switches it off")
 
 
 class SetpointLoad(_Load):

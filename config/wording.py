@@ -42,6 +42,8 @@ _NUMBERS: Mapping[object, str] = {int: "a whole number", float: "a number"}
 _BOUNDS = (("ge", "from {}"), ("gt", "above {}"), ("le", "to {}"))
 _TAGGED = ("modbus_bus", "load")
 _LONGEST_SHOWN = 40
+_MOST_LISTED = 20
+_MOST_SEARCHED = 256  # as many as a site has entries of a kind; a hostile file has more, and the search is slow
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ def shown(value: object) -> str:
     if isinstance(value, bool):
         text = "true" if value else "false"
     elif isinstance(value, str):
-        text = '"' + value.encode("unicode_escape").decode("ascii").replace('"', '\\"') + '"'
+        text = f'"{value}"'
     elif isinstance(value, dict):
         text = "a table"
     elif isinstance(value, list):
@@ -72,11 +74,15 @@ def shown(value: object) -> str:
 
 def nearest(word: str, known: Iterable[str], kind: str) -> str:
     """Propose the known word that `word` may have been meant for; else name all of them as `kind`."""
-    names = sorted(known)
+    names = sorted(known)[:_MOST_SEARCHED]
     close = get_close_matches(word, names, n=1, cutoff=0.6)
     if close:
         return f'did you mean "{close[0]}"?'
-    return f"{kind}: {', '.join(names)}" if names else f"there is no {kind}"
+    return (
+        f"{kind}: {', '.join(names[:_MOST_LISTED])}{'...' * (len(names) > _MOST_LISTED)}"
+        if names
+        else f"there is no {kind}"
+    )
 
 
 def problems(error: ValidationError) -> Iterator[Problem]:

@@ -56,7 +56,9 @@ def _summary(site: Site) -> dict[str, str]:
     return {
         "gateway": f"{site.gateway.id}, {site.gateway.name}",
         "linky": _listed(meter.name for meter in site.linky),
-        "modbus": _listed(f"{device.name} ({device.profile}, {device.bus} {device.unit})" for device in site.modbus),
+        "modbus": _listed(
+            f"{device.name} ({Path(device.profile).name}, {device.bus} {device.unit})" for device in site.modbus
+        ),
         "pulses": _listed(f"{pulse.name} ({pulse.quantity})" for pulse in site.pulse),
         "loads": _listed(load.name for load in site.load) + (f", {watts / 1000:g} kW in all" if watts else ""),
         "shedding": _listed([name for name, on in shedding if on], "off"),

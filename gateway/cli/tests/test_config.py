@@ -1,0 +1,68 @@
+"""`gateway config check` as an installer sees it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from config.tests.sites import spoil, write
+from gateway.cli.config import SCHEMA, check
+
+
+def test_ok_says_what_the_site_has(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A right file gives exit code 0, "ok" and one line for each kind of thing that the site has."""
+    assert check(write(tmp_path)) == 0
+    ok, *lines = capsys.readouterr().out.splitlines()
+    assert ok == "ok"
+    assert {line.split(maxsplit=1)[0]: line.split(maxsplit=1)[1] for line in lines} == {
+        "gateway": "gw-test, Test",
+        "linky": "main",
+        "modbus": "boiler (boiler.toml, plant 1)",
+        "pulses": "gas (gas_volume)",
+        "loads": "heater, pump, 9 kW in all",
+        "shedding": "the centre's orders",
+        "broker": "localhost:8883",
+    }
+
+
+def test_each_mistake_is_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A wrong file gives exit code 5 and a line `file:line: key: what is wrong; what would be right` for each."""
+    text, line = spoil("unit = 1", "unit = 0\nspeed = 3")
+    path = write(tmp_path, text)
+    assert check(path) == 5
+    first, second, summary = capsys.readouterr().out.splitlines()
+    assert first.startswith(f"{path}:{line}: modbus[1].unit: 0 is too low; ")
+    assert second.startswith(f"{path}:{line + 1}: modbus[1].speed: is no known key; known keys: bus, ")
+    assert summary == f"{path}: 2 mistakes; the gateway will not start with this file"
+
+
+def test_unreadable_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file that cannot be read gives exit code 5 and the reason."""
+    assert check(tmp_path / "none.toml") == 5
+    assert "none.toml:0: cannot be read: No such file or directory; " in capsys.readouterr().out
+
+
+def test_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As JSON: one object with a versioned schema, the same exit codes, and each mistake in its parts."""
+    assert check(write(tmp_path), as_json=True) == 0
+    right = json.loads(capsys.readouterr().out)
+    assert (right["schema"], right["ok"], right["mistakes"]) == (SCHEMA, True, [])
+    assert right["site"]["linky"] == "main"
+    text, line = spoil("unit = 1", "unit = 0")
+    path = write(tmp_path, text)
+    assert check(path, as_json=True) == 5
+    wrong = json.loads(capsys.readouterr().out)
+    assert (wrong["schema"], wrong["ok"], wrong["site"]) == (SCHEMA, False, None)
+    (mistake,) = wrong["mistakes"]
+    assert (mistake["file"], mistake["line"], mistake["key"]) == (str(path), line, "modbus[1].unit")
+    assert mistake["message"] == "0 is too low"
+    assert mistake["right"].endswith("from 1 to 247")
+
+
+def test_nothing_but_text_reaches_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A control character in the file is shown by its name: it cannot colour or clear the terminal."""
+    text, _ = spoil("unit = 1", 'unit = "\\u001b[2J"\n"\\u001b[1m" = 1')
+    assert check(write(tmp_path, text)) == 5
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert '"\\x1b[2J" is no whole number' in out
