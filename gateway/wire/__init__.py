@@ -1,5 +1,5 @@
 """What crosses the wire: readings packed to bytes, messages, schemas, and the signature around all of them.
 
 Whoever reads what a gateway sent needs this package, cbor2 and cryptography, and nothing else: it can be lifted out
-as it is. `gateway.wire.record` alone is the gateway's side only, and imports the Readings of the drivers.
+as it is, and imports nothing else of ours.
 """

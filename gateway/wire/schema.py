@@ -104,7 +104,7 @@ class Schema:
 
     @classmethod
     def of(cls, channels: Iterable[Described]) -> Self:
-        """Give each channel a number, in this order; raise MalformedMessage for a double name or a field out of bounds."""
+        """Give each channel a number, in this order; raise MalformedMessage for a double name or a bad field."""
         return cls(
             ChannelInfo(
                 name=channel.name,
