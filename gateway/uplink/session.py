@@ -8,6 +8,7 @@ to the caller, who sends it again.
 
 import asyncio
 import contextlib
+import socket
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -85,6 +86,7 @@ class Session:
         )
         # Our own window is the only one: paho must hold nothing back.
         client.max_inflight_messages = 0
+        client.on_socket_open = _at_once
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
@@ -237,3 +239,9 @@ class Session:
 
 def _properties(packet: int) -> Properties:
     return Properties(packet)  # type: ignore[no-untyped-call]  # paho leaves it without annotations
+
+
+def _at_once(_client: mqtt.Client, _data: object, sock: object) -> None:
+    """Let small messages go as they are: Nagle's algorithm would hold an answer back for the last one's sake."""
+    if isinstance(sock, socket.socket):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

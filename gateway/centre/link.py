@@ -1,0 +1,172 @@
+"""The centre's MQTT 5 connection: shared subscription for ingest, a session that outlives it, manual acknowledgement.
+
+paho keeps the connection up by itself; its thread only hands over. What arrives is acknowledged after it was committed,
+so a centre that dies in between is given it again. Whether a message may be believed is decided elsewhere.
+"""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from gateway.centre.ingest import Arrival
+from gateway.centre.settings import CentreSettings
+
+_SUBSCRIPTIONS = (
+    "$share/ingest/gw/v1/+/tele/#",
+    "$share/ingest/gw/v1/+/ack",
+    "$share/ingest/gw/v1/+/evt/#",
+    "gw/v1/+/state",  # retained messages are not delivered to a shared subscription
+    "gw/v1/+/conn",
+)
+_RECEIVE_MAXIMUM = 200
+_PACKET_MAX = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """An arrival, and what it takes to acknowledge it: mid (0 for QoS 0) and the connection that it came by."""
+
+    arrival: Arrival
+    mid: int
+    connection: int
+
+
+@dataclass(frozen=True, slots=True)
+class ToGateway:
+    """A message of ours to one gateway: `kind` is `cmd` or `receipt`."""
+
+    gateway: str
+    kind: str
+    payload: bytes
+    qos: int = 1
+    expiry_s: int | None = None
+    correlation: bytes | None = None
+    content: str | None = None
+
+
+class Link:
+    """The connection; callbacks run in the loop. `on_answer` gets mid and the PUBACK's reason code."""
+
+    def __init__(
+        self,
+        settings: CentreSettings,
+        on_message: Callable[[Delivered], None],
+        on_answer: Callable[[int, int], None],
+    ) -> None:
+        self._settings = settings
+        self._loop = asyncio.get_running_loop()
+        self._on_delivered = on_message
+        self._on_answer = on_answer
+        self._connections = 0
+        client = mqtt.Client(
+            CallbackAPIVersion.VERSION2, client_id=settings.name, protocol=mqtt.MQTTv5, manual_ack=True
+        )
+        context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=str(settings.ca_file))
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        context.load_cert_chain(settings.cert_file, settings.key_file)
+        client.tls_set_context(context)
+        client.reconnect_delay_set(settings.reconnect_min_s, settings.reconnect_max_s)
+        client.on_socket_open = _at_once
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_publish = self._on_publish
+        client.on_message = self._on_message
+        self._client = client
+        self.connected = asyncio.Event()
+
+    def start(self) -> None:
+        """Begin to connect, and go on until `stop`."""
+        settings = self._settings
+        connect = _properties(PacketTypes.CONNECT)
+        connect.SessionExpiryInterval = settings.session_expiry_s
+        connect.ReceiveMaximum = _RECEIVE_MAXIMUM
+        connect.MaximumPacketSize = _PACKET_MAX
+        self._client.connect_async(
+            settings.host, settings.port, settings.keepalive_s, clean_start=False, properties=connect
+        )
+        self._client.loop_start()
+
+    async def stop(self) -> None:
+        """Disconnect, then stop paho's thread: the other way round it waits for ever."""
+        self._client.disconnect()
+        await self._loop.run_in_executor(None, self._client.loop_stop)
+
+    def publish(self, message: ToGateway) -> int | None:
+        """Publish to one gateway and give the mid; None without a connection: paho would keep it and send it late."""
+        if not self.connected.is_set() or not self._client.is_connected():
+            return None
+        properties = _properties(PacketTypes.PUBLISH)
+        for name, value in (
+            ("MessageExpiryInterval", message.expiry_s),
+            ("CorrelationData", message.correlation),
+            ("ContentType", message.content),
+        ):
+            if value is not None:
+                setattr(properties, name, value)
+        topic = f"gw/v1/{message.gateway}/{message.kind}"
+        return self._client.publish(topic, message.payload, message.qos, properties=properties).mid
+
+    def settle(self, delivered: Delivered) -> None:
+        """Acknowledge; over another connection the same mid would be another message."""
+        if delivered.mid and delivered.connection == self._connections:
+            self._client.ack(delivered.mid, 1)
+
+    def _call(self, function: Callable[..., None], *arguments: object) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody listens any more
+            self._loop.call_soon_threadsafe(function, *arguments)
+
+    # From here on paho's thread: nothing but handing over.
+
+    def _on_connect(
+        self,
+        client: mqtt.Client,
+        _data: object,
+        _flags: mqtt.ConnectFlags,
+        code: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        if code.is_failure:
+            return
+        self._connections += 1
+        client.subscribe([(topic, SubscribeOptions(qos=1)) for topic in _SUBSCRIPTIONS])
+        self._call(self.connected.set)
+
+    def _on_disconnect(
+        self,
+        _client: mqtt.Client,
+        _data: object,
+        _flags: mqtt.DisconnectFlags,
+        _code: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        self._call(self.connected.clear)
+
+    def _on_publish(
+        self, _client: mqtt.Client, _data: object, mid: int, code: ReasonCode, _properties: Properties | None
+    ) -> None:
+        self._call(self._on_answer, mid, int(code.value))
+
+    def _on_message(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
+        arrival = Arrival(message.topic, bytes(message.payload), time.time_ns() // 1_000_000)
+        self._call(self._on_delivered, Delivered(arrival, message.mid if message.qos else 0, self._connections))
+
+
+def _properties(packet: int) -> Properties:
+    return Properties(packet)  # type: ignore[no-untyped-call]  # paho leaves it without annotations
+
+
+def _at_once(_client: mqtt.Client, _data: object, sock: object) -> None:
+    """Let small messages go as they are: Nagle's algorithm would hold an answer back for the last one's sake."""
+    if isinstance(sock, socket.socket):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
