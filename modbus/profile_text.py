@@ -172,8 +172,9 @@ def _hole(fields: _Fields, base: int) -> Hole:
 
 def _point(fields: _Fields, base: int) -> Point:
     table = fields.choice("table", Table)
+    told = len(fields.mistakes)
     kind = fields.choice("type", Kind, Kind.BIT if table.is_bits else None)
-    if table.is_bits != (kind is Kind.BIT):
+    if len(fields.mistakes) == told and table.is_bits != (kind is Kind.BIT):
         fields.wrong(
             "type", f"a {table} holds {'one bit' if table.is_bits else 'registers'}: {kind} cannot stand there"
         )

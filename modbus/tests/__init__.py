@@ -1,0 +1,1 @@
+"""Tests of modbus: vectors, properties, and every mistake of a profile."""
