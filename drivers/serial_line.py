@@ -161,8 +161,7 @@ class SerialLine:
     def _left(self, error: OSError | None) -> NoReturn:
         if error is not None and error.errno not in _LEFT:
             raise error
-        raise PortLeft(f"port {self.path} has gone: plug the adapter in again (it is looked for from now on)") from
-        error
+        raise PortLeft(f"port {self.path} has gone: plug the adapter in again; it is looked for meanwhile") from error
 
 
 _GONE = "has no device behind it: plug the adapter in again"
