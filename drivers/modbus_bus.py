@@ -50,8 +50,8 @@ class _Unit:
 
     failures: int = 0
     not_before_ms: int = 0
-    owes: tuple[Table, int] | None = None
-    """Where a reply was missed; until the probe there is answered, nothing that this unit says is believed."""
+    owes: bool = False
+    """A reply was missed; until a probe is answered, nothing that this unit says is believed."""
     shapes: set[tuple[Table, int]] = field(default_factory=set)
     """Payload lengths that were asked for in each table; a probe has another."""
 
@@ -137,10 +137,9 @@ class ModbusBus:
             task.exception()  # a caller that was cancelled never fetches it, and asyncio would complain
 
     async def _read(self, unit: int, table: Table, address: int, count: int, *, urgent: bool) -> list[int]:
-        where = self._where(unit, table, address)
         for attempt in range(self._retries + 1):
             async with self._lock:
-                client = await self._ready(unit, where, urgent=urgent or attempt > 0)
+                client = await self._ready(unit, (table, address), urgent=urgent or attempt > 0)
                 self._known(unit).shapes.add((table, _payload_bytes(table, count)))
                 try:
                     return await self._ask_read(client, unit, table, address, count)
@@ -157,18 +156,18 @@ class ModbusBus:
             Table.HOLDING: client.read_holding_registers,
             Table.INPUT: client.read_input_registers,
         }[table]
-        reply = await self._ask(client, unit, call(address, count=count, device_id=unit), (table, address), where)
+        reply = await self._ask(client, unit, call(address, count=count, device_id=unit), where)
         words: list[int] = [int(word) for word in (reply.bits if table.is_bits else reply.registers)]
         length = len(words) // 8 if table.is_bits else 2 * len(words)
         if reply.function_code != _READ_FUNCTIONS[table] or length != _payload_bytes(table, count):
-            raise self._missed(unit, (table, address), f"{where}: the answer to another request came; it was dropped")
+            raise self._missed(unit, f"{where}: the answer to another request came; it was dropped")
         self._answered(unit)
         return words[:count]
 
     async def _write(self, unit: int, table: Table, address: int, words: tuple[int, ...]) -> None:
         where = self._where(unit, table, address)
         async with self._lock:
-            client = await self._ready(unit, where, urgent=True)
+            client = await self._ready(unit, (table, address), urgent=True)
             call: Awaitable[ModbusPDU]
             if table is Table.COIL:
                 call, echo = client.write_coil(address, bool(words[0]), device_id=unit), (5, words[0])
@@ -177,7 +176,7 @@ class ModbusBus:
             else:
                 call, echo = client.write_registers(address, list(words), device_id=unit), (16, len(words))
             try:
-                reply = await self._ask(client, unit, call, (table, address), where)
+                reply = await self._ask(client, unit, call, where)
             except ExceptionReply as error:
                 if error.code in MAY_HAVE_ACTED:
                     raise WriteUncertain(f"{error}: read it back before writing again") from error
@@ -186,44 +185,44 @@ class ModbusBus:
                 raise WriteUncertain(f"{error}; the write may have been carried out: read it back first") from error
             said = {5: reply.bits, 6: reply.registers, 16: [reply.count]}.get(reply.function_code, [])
             if (reply.function_code, *said[:1]) != echo or reply.address != address:
-                missed = self._missed(unit, (table, address), f"{where}: the answer to the write does not repeat it")
+                missed = self._missed(unit, f"{where}: the answer to the write does not repeat it")
                 raise WriteUncertain(f"{missed}; read it back first") from missed
             self._answered(unit)
 
-    async def _ready(self, unit: int, where: str, *, urgent: bool) -> _Client:
+    async def _ready(self, unit: int, asked: tuple[Table, int], *, urgent: bool) -> _Client:
         """Wait until the line may be used, open it, and settle what `unit` owes; the lock is held."""
         known = self._known(unit)
         left_ms = known.not_before_ms - self._boot_ms()
         if left_ms > 0 and not urgent:
-            raise DeviceSilent(f"{where}: does not answer; it is asked again in {left_ms // 1000 + 1} s")
+            raise DeviceSilent(
+                f"{self._where(unit, *asked)}: does not answer; it is asked again in {left_ms // 1000 + 1} s"
+            )
         await asyncio.sleep(max(0, self._quiet_until_ms - self._boot_ms()) / 1000)
         client = await self._open(urgent=urgent)
-        if known.owes is not None:
-            await self._probe(client, unit, known, *known.owes)
+        if known.owes:
+            await self._probe(client, unit, known, *asked)
         return client
 
     async def _probe(self, client: _Client, unit: int, known: _Unit, table: Table, address: int) -> None:
-        """Ask for a length that no read of this unit has; any answer of that length, or a refusal, settles it."""
+        """Ask for a length that no read of this unit has; an answer of that length, or a refusal, settles it."""
         step = 8 if table.is_bits else 1
         count = 1
         while (table, _payload_bytes(table, count)) in known.shapes:
             count += step
         with contextlib.suppress(ExceptionReply):
             await self._ask_read(client, unit, table, min(address, 0x10000 - count), count)
-        known.owes = None
+        known.owes = False
 
-    async def _ask(
-        self, client: _Client, unit: int, call: Awaitable[ModbusPDU], asked: tuple[Table, int], where: str
-    ) -> ModbusPDU:
+    async def _ask(self, client: _Client, unit: int, call: Awaitable[ModbusPDU], where: str) -> ModbusPDU:
         try:
             reply = await call
         except ModbusException as error:
             if not client.connected:
                 self._drop_client()
-                self._owed(unit, asked)
+                self._owed(unit)
                 raise PortLeft(f"{where}: {self._port} closed while it was asked; it is opened again") from error
             text = f"{where}: no answer within {self._timeout_s:g} s; check its power, its cable and its unit number"
-            raise self._missed(unit, asked, text) from error
+            raise self._missed(unit, text) from error
         if not reply.isError():
             return reply
         code = reply.exception_code
@@ -233,18 +232,18 @@ class ModbusBus:
             self._answered(unit)
         raise ExceptionReply(where, code)
 
-    def _missed(self, unit: int, asked: tuple[Table, int], text: str) -> DeviceSilent:
+    def _missed(self, unit: int, text: str) -> DeviceSilent:
         """Note that an answer is owed: rest the line, leave the unit alone, and close what can be closed."""
         self._leave_alone(unit)
-        self._owed(unit, asked)
+        self._owed(unit)
         if isinstance(self._port, TcpPort):
             self._drop_client()
         return DeviceSilent(text)
 
-    def _owed(self, unit: int, asked: tuple[Table, int]) -> None:
+    def _owed(self, unit: int) -> None:
         # Where replies are numbered, what comes late is known by its number, and on a closed connection comes nowhere.
         if not self._port.is_numbered:
-            self._known(unit).owes = asked
+            self._known(unit).owes = True
             self._quiet_until_ms = self._boot_ms() + self._quiet_ms
 
     def _leave_alone(self, unit: int) -> None:
