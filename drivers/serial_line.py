@@ -11,7 +11,7 @@ import errno
 import fcntl
 import os
 import termios
-from typing import NoReturn, Self
+from typing import Any, NoReturn, Self
 
 from drivers.errors import PortLeft, PortMissing
 from drivers.parity import MarkedParity, SoftwareParity
@@ -88,11 +88,13 @@ class SerialLine:
             return data
         try:
             async with asyncio.timeout(timeout_s):
-                await self._readable()
+                while not data:
+                    await self._readable()
+                    await asyncio.sleep(GATHER_S)
+                    data = self._take()
         except TimeoutError:
             return b""
-        await asyncio.sleep(GATHER_S)
-        return self._take()
+        return data
 
     def close(self) -> None:
         """Give the port back; closing twice is harmless."""
@@ -149,19 +151,20 @@ class SerialLine:
             if error.args[0] == errno.EINVAL:
                 return False
             raise OSError(*error.args) from error
-        return (
-            found[_CFLAG] & _SHAPE == shape
-            and found[_IFLAG] & _MARKS == marks
-            and found[_ISPEED] == found[_OSPEED] == speed
-        )
+        return found[_IFLAG] & _MARKS == marks and found[_CFLAG] & _SHAPE == shape and _speed_of(found) == speed
 
     def _refuse(self, what: str) -> NoReturn:
         raise PortMissing(f"port {self.path} {what}")
 
     def _left(self, error: OSError | None) -> NoReturn:
-        if error is not None and error.errno not in _LEFT:
-            raise error
-        raise PortLeft(f"port {self.path} has gone: plug the adapter in again; it is looked for meanwhile") from error
+        why = "" if error is None or error.errno in _LEFT else f" ({error.strerror})"
+        raise PortLeft(f"port {self.path} has gone{why}: plug the adapter in again; it is looked for") from error
+
+
+def _speed_of(attributes: list[Any]) -> int | None:
+    """Give the speed of both directions, None where they differ."""
+    speeds: set[int] = {attributes[_ISPEED], attributes[_OSPEED]}
+    return speeds.pop() if len(speeds) == 1 else None
 
 
 _GONE = "has no device behind it: plug the adapter in again"
@@ -187,12 +190,7 @@ def _open(path: str) -> int:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
-            if not os.isatty(fd):
-                raise OSError(errno.ENOTTY, os.strerror(errno.ENOTTY))
-            # The lock keeps out those who ask for it (pyserial's exclusive=True does), TIOCEXCL everybody but root.
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.major(os.fstat(fd).st_rdev) not in _PTY_MAJORS:
-                fcntl.ioctl(fd, termios.TIOCEXCL)
+            _take_alone(fd)
         except BaseException:
             os.close(fd)
             raise
@@ -200,3 +198,12 @@ def _open(path: str) -> int:
         reason = _WHY_NOT.get(error.errno or 0, f"cannot be opened: {error.strerror}")
         raise PortMissing(f"port {path} {reason}") from error
     return fd
+
+
+def _take_alone(fd: int) -> None:
+    if not os.isatty(fd):
+        raise OSError(errno.ENOTTY, os.strerror(errno.ENOTTY))
+    # The lock keeps out those who ask for it (pyserial's exclusive=True does), TIOCEXCL everybody but root.
+    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    if os.major(os.fstat(fd).st_rdev) not in _PTY_MAJORS:
+        fcntl.ioctl(fd, termios.TIOCEXCL)
