@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine: make demo, make test. Each installs what it needs first.
-.PHONY: help demo test check format lock bench bench-main clean
+.PHONY: help demo test test-fresh check format lock bench bench-main clean
 .DEFAULT_GOAL := help
 
 VENV := .venv
@@ -19,6 +19,9 @@ demo: $(VENV)/.demo  ## a building metered, cut off, recovering, shedding load: 
 
 test: check  ## every test (runs check first)
 	@$(BIN)/python -m pytest
+
+test-fresh:  ## demo and tests on fresh Debian 12 and 13 (root; FRESH_RUN and more: see hil_tests/fresh_machine.sh)
+	@hil_tests/fresh_machine.sh
 
 check: $(VENV)/.test  ## ruff, mypy strict, import-linter
 	@$(BIN)/ruff check .
