@@ -50,7 +50,7 @@ def insert(
     held: tuple[int, int, int],
     pack: Callable[[Place], bytes],
 ) -> tuple[Segment, int]:
-    """Number, pack and store, in the caller's transaction, what `held` (count, first_ms, last_ms); give also its id."""
+    """Store what `held` (count, first_ms, last_ms) says under the next number of a stream; give also its id."""
     row = connection.execute("SELECT id, last_sequence, last_digest FROM stream WHERE name = ?", (stream,)).fetchone()
     if row is None:
         new = connection.execute("INSERT INTO stream VALUES (NULL, ?, 0, ?)", (stream, _FIRST_DIGEST)).lastrowid

@@ -25,7 +25,7 @@ QUALITY_MAX = 15
 _T = TypeVar("_T")
 
 _BODY, _PRESENCE, _QUALITY = 0, 1, 2
-_SPARSE = 3
+_SPARSE = 5
 """Changes only pays when fewer than one tick in so many brings one."""
 
 _VARINT_BYTES = 10
