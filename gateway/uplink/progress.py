@@ -14,12 +14,16 @@ MOST_PATIENCE = 16
 
 @dataclass(slots=True)
 class _Lane:
-    """One stream: up to `cursor` everything was sent or is done; `sent` (sequence -> when) waits for its receipt."""
+    """One stream: up to `cursor` everything was sent or is done; `sent` (sequence -> when) waits for its receipt.
+
+    Of what was sent, the broker had nobody to give `unheard` to.
+    """
 
     cursor: int = 0
     upto: int = 0
     ranges: tuple[tuple[int, int], ...] = ()
     sent: dict[int, int] = field(default_factory=dict)
+    unheard: set[int] = field(default_factory=set)
     patience: int = 1
 
     def done(self, sequence: int) -> bool:
@@ -67,6 +71,7 @@ class Progress:
         lane = self._lane(stream)
         lane.sent.pop(sequence, None)  # the dictionary is kept in the order of sending
         lane.sent[sequence] = now_ms
+        lane.unheard.discard(sequence)
         if sequence == lane.cursor + 1:
             lane.cursor = sequence
 
@@ -75,6 +80,25 @@ class Progress:
         lane = self._lane(stream)
         lane.sent.pop(sequence, None)
         lane.cursor = min(lane.cursor, sequence - 1)
+
+    def unheard(self, stream: str, sequence: int) -> None:
+        """Note that the broker took a segment and had nobody to give it to (0x10)."""
+        lane = self._lane(stream)
+        if sequence in lane.sent:
+            lane.unheard.add(sequence)
+
+    def heard(self) -> bool:
+        """Take back what nobody heard, now that the centre is there; True where there was any."""
+        any_unheard = False
+        for lane in self._lanes.values():
+            again = lane.unheard & lane.sent.keys()
+            lane.unheard.clear()
+            if again:
+                any_unheard = True
+                lane.cursor = min(lane.cursor, min(again) - 1)
+                for sequence in again:
+                    del lane.sent[sequence]
+        return any_unheard
 
     def received(self, stream: str, upto: int, ranges: Sequence[tuple[int, int]]) -> None:
         """Take the centre's receipt: all up to `upto` and the `ranges` above it are there."""

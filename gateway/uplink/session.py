@@ -25,6 +25,7 @@ from gateway.uplink.tls import LinkError, client_context, why, why_closed
 
 _ANSWER_S = 15.0
 _RECEIVE_MAXIMUM = 20
+_NO_SUBSCRIBER = 0x10
 _RETAINED = frozenset({"state", "conn"})
 
 
@@ -41,10 +42,14 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """The broker answered a PUBLISH; `refusal` is None, or the failed reason code's name."""
+    """The broker answered a PUBLISH; `refusal` is None, or the failed reason code's name.
+
+    `nobody` where it took the message and had nobody to give it to: no failure, and no delivery either.
+    """
 
     mid: int
     refusal: str | None
+    nobody: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,8 +232,8 @@ class Session:
     def _on_publish(
         self, _client: mqtt.Client, _data: object, mid: int, code: ReasonCode, _properties: Properties | None
     ) -> None:
-        # 0x10, no matching subscribers, is a success to is_failure, and rightly so.
-        self._post(Acknowledged(mid, f"{code} (0x{code.value:02x})" if code.is_failure else None))
+        refusal = f"{code} (0x{code.value:02x})" if code.is_failure else None
+        self._post(Acknowledged(mid, refusal, code.value == _NO_SUBSCRIBER))
 
     def _on_message(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
         kind = message.topic.removeprefix(self._prefix)

@@ -17,6 +17,18 @@ class LinkError(Exception):
     """No connection came about, or it ended; the text says why and what to do."""
 
 
+class _Socket(ssl.SSLSocket):
+    """Closes itself where the handshake fails: paho lets go of it without closing it."""
+
+    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 - the signature of ssl.SSLSocket
+        """Do the handshake; raise what it raises, with nothing left open."""
+        try:
+            super().do_handshake(block)
+        except BaseException:
+            self.close()
+            raise
+
+
 def client_context(settings: UplinkSettings) -> ssl.SSLContext:
     """Load the files anew, so that a renewed certificate counts from the next connection on; raise LinkError."""
     for path, what in (
@@ -33,6 +45,7 @@ def client_context(settings: UplinkSettings) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=str(settings.ca_file))
         context.minimum_version = ssl.TLSVersion.TLSv1_3
+        context.sslsocket_class = _Socket
         context.load_cert_chain(settings.cert_file, settings.key_file)
     except ssl.SSLError as error:
         raise LinkError(

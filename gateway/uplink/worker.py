@@ -135,6 +135,15 @@ class Uplink:
         self._progress.received(stream, upto, ranges)
         self._woken.set()
 
+    def heard(self) -> None:
+        """Say that the centre has just proved to be there (a heartbeat that the app has verified).
+
+        What the broker took while nobody was there to hear goes again at once.
+        """
+        if self._progress.heard():
+            self._backlog.rewind()
+            self._woken.set()
+
     def again(self, stream: str, first: int, last: int) -> None:
         """Send a range again: the centre has asked for it, the app has verified that and the outbox holds it."""
         self._progress.again(stream, first, last)
@@ -225,6 +234,8 @@ class Uplink:
                 self._refused = None
             if flight.single:
                 flight.single.arrived()
+            elif flight.segment and event.nobody:
+                self._progress.unheard(*flight.segment)
             return
         self._failed += 1
         pause.refused(now)

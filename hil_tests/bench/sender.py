@@ -193,6 +193,8 @@ class Sender:
         self.heard.append(message)
         if isinstance(message, Receipt):
             self._start(self._book(message))
+        elif isinstance(message, Heartbeat):
+            self.uplink.heard()
         elif isinstance(message, Resend):
             self._start(self._again(message))
 
