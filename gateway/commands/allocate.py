@@ -27,8 +27,9 @@ class Resource:
     """One controllable load, as the site file describes it.
 
     `normal_value` is what the device holds when nothing is held back (on, or the set-point of `rated_w`), `shed_value`
-    what it may be driven down to (off, or the lowest set-point allowed); both in the device's own integer steps, and for
-    an inverted relay the second may be the greater. `priority`: the highest number is the least important, gives first.
+    what it may be driven down to (off, or the lowest set-point allowed); both in the device's own integer steps, and
+    for an inverted relay the second may be the greater. `priority`: the highest number is the least important,
+    gives first.
     """
 
     name: str

@@ -25,8 +25,8 @@ def seal() -> object:
 class Authorized:
     """A command whose signature, audience, role, sequence and time were checked, and who sent it under which number.
 
-    `digest` is the SHA-256 of the whole message; `gap` how many numbers were skipped before it; `parked` says that all is
-    proved but the time, because the clock is not trusted yet.
+    `digest` is the SHA-256 of the whole message; `gap` how many numbers were skipped before it; `parked` says that all
+    is proved but the time, because the clock is not trusted yet.
     """
 
     command: Command

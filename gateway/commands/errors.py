@@ -2,7 +2,7 @@
 
     CommandsError               anything below
       StorageError              the command database cannot be read or written: new sheds are refused, releases go on
-      NotAuthorisedError             an order was made by someone who may not make it: a bug or a wrong role, nothing is moved
+      NotAuthorisedError        an order was made by someone who may not make it: a bug or a wrong role; nothing moves
 
 A message that is refused is no error: `verify` gives a Refused, with its reason.
 """

@@ -1,0 +1,259 @@
+"""The command database itself, for one thread: SQLite in WAL mode, every transaction synced.
+
+A database that cannot be read is moved aside, and the new one says that everything has to be released; where none
+can be made, one in memory stands in and `durable` is False. Answers are signed when they are stored and chained as
+stream `ack`. The event loop's side is `journal`.
+"""
+
+import hashlib
+import os
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+from gateway.commands.change import AnswerPlace, Arrival, Change, Entry, Kept, Sign
+from gateway.commands.errors import StorageError
+from gateway.commands.verify import BUILD_UTC_MS, Standing
+from gateway.wire.messages import Answer
+
+_EPOCH_BYTES = 8
+_NONCE_BYTES = 16
+_KEPT = 10_000
+"""Finished commands, known messages and receipted answers that are kept: years of orders, some megabytes."""
+
+_SCHEMA = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE issuer (issuer TEXT, epoch BLOB, high INTEGER NOT NULL, PRIMARY KEY (issuer, epoch)) WITHOUT ROWID;
+CREATE TABLE message (issuer TEXT, epoch BLOB, sequence INTEGER, digest BLOB NOT NULL,
+  PRIMARY KEY (issuer, epoch, sequence)) WITHOUT ROWID;
+CREATE TABLE command (number INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, over INTEGER NOT NULL, body TEXT NOT NULL);
+CREATE TABLE load (name TEXT PRIMARY KEY, original INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE switched (name TEXT PRIMARY KEY, boot_id BLOB NOT NULL, boot_ms INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE answer (sequence INTEGER PRIMARY KEY, command_id TEXT NOT NULL, receipted INTEGER NOT NULL DEFAULT 0,
+  blob BLOB NOT NULL);
+CREATE INDEX answer_of ON answer (command_id, sequence);
+CREATE TABLE optout (target TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
+PRAGMA user_version = 1;
+"""
+
+_FORGET = (
+    "DELETE FROM command WHERE over AND number < (SELECT max(number) FROM command) - ?",
+    "DELETE FROM answer WHERE receipted AND sequence < (SELECT max(sequence) FROM answer) - ?",
+)
+
+
+class Database:
+    """One command database; every method may raise StorageError, `__init__` only if another process holds it."""
+
+    def __init__(self, path: Path, boot_id: bytes, sign: Sign) -> None:
+        self._sign = sign
+        self.moved_aside: Path | None = None
+        self.durable = True
+        self._db = self._open(path)
+        self.epoch = self._meta("epoch", os.urandom(_EPOCH_BYTES))
+        if self._meta("boot_id", boot_id) != boot_id:
+            self._put("boot_id", boot_id)
+            self._put("boot_nonce", os.urandom(_NONCE_BYTES))
+        self.boot_id = boot_id
+        self.boot_nonce = self._meta("boot_nonce", os.urandom(_NONCE_BYTES))
+
+    def _open(self, path: Path) -> sqlite3.Connection:
+        try:
+            return _prepared(str(path), replaced=False)
+        except sqlite3.OperationalError as error:
+            if "locked" in str(error):
+                raise StorageError(
+                    f"{path}: another process holds the command database; only one agent may run"
+                ) from error
+        except sqlite3.DatabaseError:
+            try:
+                self.moved_aside = _move_aside(path)
+                return _prepared(str(path), replaced=True)
+            except (sqlite3.Error, OSError):
+                pass
+        self.durable = False
+        return _prepared(":memory:", replaced=True)
+
+    def _meta(self, name: str, default: bytes) -> bytes:
+        """Give what is stored under a name, storing the default where there is nothing."""
+        self._db.execute("INSERT OR IGNORE INTO meta VALUES (?, ?)", (name, default))
+        found: bytes = self._db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()[0]
+        return found
+
+    def _put(self, name: str, value: bytes | int) -> None:
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+
+    def _number(self, name: str) -> int:
+        row = self._db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+        return int(row[0]) if row else 0
+
+    def commit(self, change: Change) -> list[tuple[int, bytes]]:
+        """Store one Change, synced; give its answers, signed, with their sequence numbers; raise StorageError."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                signed = self._store(change)
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            raise StorageError(f"command database: {error}; is the disk full or worn out?") from error
+        return signed
+
+    def _store(self, change: Change) -> list[tuple[int, bytes]]:
+        db = self._db
+        for entry in change.entries:
+            db.execute(
+                "INSERT INTO command (id, over, body) VALUES (?, ?, ?)"
+                " ON CONFLICT (id) DO UPDATE SET over = excluded.over, body = excluded.body",
+                (entry.id, entry.over, entry.body),
+            )
+        # OR IGNORE: the value to restore is the first one, whatever a later order believes.
+        db.executemany("INSERT OR IGNORE INTO load VALUES (?, ?)", change.hold.items())
+        db.executemany("DELETE FROM load WHERE name = ?", [(name,) for name in change.free])
+        db.executemany(
+            "INSERT OR REPLACE INTO switched VALUES (?, ?, ?)",
+            [(name, self.boot_id, boot_ms) for name, boot_ms in change.switched.items()],
+        )
+        for target, body in change.opt_outs.items():
+            db.execute("DELETE FROM optout WHERE target = ?", (target,))
+            if body is not None:
+                db.execute("INSERT INTO optout VALUES (?, ?)", (target, body))
+        if change.arrival is not None:
+            self._arrived(change.arrival)
+        if change.floor_utc_ms is not None and change.floor_utc_ms > self._number("floor"):
+            self._put("floor", change.floor_utc_ms)
+        if change.all_released:
+            self._put("release_all", 0)
+        told = [(answer, answer.command_id) for answer in change.answers] + [(aside, "") for aside in change.asides]
+        return [self._answer(answer, about) for answer, about in told]
+
+    def _arrived(self, arrival: Arrival) -> None:
+        row = (arrival.issuer, arrival.epoch, arrival.sequence)
+        self._db.execute("INSERT OR IGNORE INTO message VALUES (?, ?, ?, ?)", (*row, arrival.digest))
+        self._db.execute(
+            "INSERT INTO issuer VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET high = max(high, excluded.high)", row
+        )
+        self._db.execute(
+            "DELETE FROM message WHERE issuer = ? AND epoch = ? AND sequence < ?", (*row[:2], arrival.sequence - _KEPT)
+        )
+        for forget in _FORGET:
+            self._db.execute(forget, (_KEPT,))
+
+    def _answer(self, answer: Answer, about: str) -> tuple[int, bytes]:
+        sequence = self._number("ack_sequence") + 1
+        place = AnswerPlace(self.epoch, sequence, self._meta("ack_previous", bytes(32)))
+        blob = self._sign(place, answer.encode())
+        self._db.execute("INSERT INTO answer (sequence, command_id, blob) VALUES (?, ?, ?)", (sequence, about, blob))
+        self._put("ack_sequence", sequence)
+        self._put("ack_previous", hashlib.sha256(blob).digest())
+        return sequence, blob
+
+    def standing(self, issuer: str, epoch: bytes, sequence: int) -> Standing:
+        """Tell what is known of an issuer and of the message under that number."""
+        high = self._db.execute("SELECT high FROM issuer WHERE issuer = ? AND epoch = ?", (issuer, epoch)).fetchone()
+        known = self._db.execute(
+            "SELECT digest FROM message WHERE issuer = ? AND epoch = ? AND sequence = ?", (issuer, epoch, sequence)
+        ).fetchone()
+        return Standing(
+            high[0] if high else None, known[0] if known else None, bool(self._number("replaced")), self._floor()
+        )
+
+    def _floor(self) -> int:
+        return max(self._number("floor"), BUILD_UTC_MS)
+
+    def kept(self) -> Kept:
+        """Give what a start has to take up again."""
+        db = self._db
+        entries = db.execute("SELECT id, over, body FROM command WHERE NOT over ORDER BY number").fetchall()
+        # Of another boot nothing is known but that the load switched at some time before this one began.
+        switched = db.execute("SELECT name, iif(boot_id = ?, boot_ms, 0) FROM switched", (self.boot_id,)).fetchall()
+        return Kept(
+            tuple(Entry(name, bool(over), body) for name, over, body in entries),
+            dict(db.execute("SELECT name, original FROM load").fetchall()),
+            dict(switched),
+            dict(db.execute("SELECT target, body FROM optout").fetchall()),
+            self._floor(),
+            bool(self._number("release_all")),
+        )
+
+    def entry(self, command_id: str) -> Entry | None:
+        """Give what is stored about a command, finished or not."""
+        row = self._db.execute("SELECT id, over, body FROM command WHERE id = ?", (command_id,)).fetchone()
+        return Entry(row[0], bool(row[1]), row[2]) if row else None
+
+    def last_answer(self, command_id: str) -> tuple[int, bytes] | None:
+        """Give the newest answer about a command, as it was sent."""
+        row = self._db.execute(
+            "SELECT sequence, blob FROM answer WHERE command_id = ? ORDER BY sequence DESC LIMIT 1", (command_id,)
+        ).fetchone()
+        return (row[0], row[1]) if row else None
+
+    def answers_pending(self, limit: int, after: int) -> list[tuple[int, bytes]]:
+        """Give the oldest answers above `after` that the centre has not receipted."""
+        return self._db.execute(
+            "SELECT sequence, blob FROM answer WHERE NOT receipted AND sequence > ? ORDER BY sequence LIMIT ?",
+            (after, limit),
+        ).fetchall()
+
+    def answers_received(self, epoch: bytes, upto: int, ranges: Sequence[tuple[int, int]]) -> int:
+        """Take a receipt of the centre; give how many answers are newly done, none for another epoch."""
+        if epoch != self.epoch:
+            return 0
+        done = "UPDATE answer SET receipted = 1 WHERE NOT receipted AND sequence BETWEEN ? AND ?"
+        return sum(self._write(done, first, last) for first, last in ((0, upto), *ranges))
+
+    def answers_again(self, epoch: bytes, first: int, last: int) -> int:
+        """Make answers pending again that the centre asks for; give how many are still here."""
+        if epoch != self.epoch:
+            return 0
+        return self._write("UPDATE answer SET receipted = 0 WHERE receipted AND sequence BETWEEN ? AND ?", first, last)
+
+    def _write(self, statement: str, *values: int) -> int:
+        try:
+            return self._db.execute(statement, values).rowcount
+        except sqlite3.Error as error:
+            raise StorageError(f"command database: {error}; is the disk full or worn out?") from error
+
+    def close(self) -> None:
+        """Close the database."""
+        self._db.close()
+
+
+def _prepared(path: str, *, replaced: bool) -> sqlite3.Connection:
+    """Open and check a database, making its tables where there are none; raise sqlite3.Error."""
+    # Opened in one thread, used in another, never in two at once: Journal's pool has one thread.
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=1)
+    try:
+        db.execute("PRAGMA journal_mode = WAL").fetchall()
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA wal_autocheckpoint = 100").fetchall()
+        if db.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+            raise sqlite3.DatabaseError("quick_check failed")
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        if version > 1:
+            raise sqlite3.DatabaseError(f"made by a newer release (schema {version})")
+        if version == 0:
+            db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA}")
+            flags = [("replaced", int(replaced)), ("release_all", int(replaced))]
+            db.executemany("INSERT INTO meta VALUES (?, ?)", flags)
+            db.execute("COMMIT")
+    except sqlite3.Error:
+        db.close()
+        raise
+    return db
+
+
+def _move_aside(path: Path) -> Path:
+    """Rename a damaged database with its companions, to a name that is free."""
+    number = 1
+    while (target := path.with_name(f"{path.name}.damaged-{number}")).exists():
+        number += 1
+    path.rename(target)
+    for suffix in ("-wal", "-shm"):
+        companion = path.with_name(path.name + suffix)
+        if companion.exists():
+            companion.rename(target.with_name(target.name + suffix))
+    return target
