@@ -48,7 +48,7 @@ class _Line(StrEnum):
 
 
 class LinkyMeter:
-    """The Meter of the Linky on `port`; `mode` is "auto" (`remembered_mode` is tried first), "historique" or "standard".
+    """The Meter of the Linky on `port`; `mode` is "auto" (`remembered_mode` tried first), "historique" or "standard".
 
     `boot_ms` gives CLOCK_BOOTTIME in ms. Raises ValueError for another mode. Each frame gives one tick with every
     valid group that is a value, also when the frame was cut: its good groups are good.
