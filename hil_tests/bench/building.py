@@ -162,6 +162,8 @@ class Building:
             pump.power_w = int(pump.rated_w * self._demand)
         for charger in self.chargers:
             charger.power_w = charger.setpoint * NOMINAL_V
+        for heater in self.water_heaters:
+            heater.power_w = heater.rated_w
 
     def step(self, boot_ms: int) -> None:
         """Advance to `boot_ms`, in whole steps; a moment that has passed changes nothing."""
