@@ -5,19 +5,23 @@ import contextlib
 import json
 import logging
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 import h11
 
 log = logging.getLogger(__name__)
 
-Resource = Callable[[], object]
-"""Gives what stands at a path, as JSON-able objects; called on the agent's loop, so it returns at once."""
+Resource = Callable[[], Awaitable[object]]
+"""Gives what stands at a path, as JSON-able objects."""
 
 LARGEST_HEAD = 16 * 1024
 SLOW_CLIENT_S = 10.0
 MOST_CLIENTS = 16
+
+
+class ControlSocketError(Exception):
+    """The control socket cannot be made; the text says what to do."""
 
 
 class ControlServer:
@@ -27,19 +31,31 @@ class ControlServer:
         self._path = path
         self._resources = resources
         self._clients = 0
+        self._server: asyncio.Server | None = None
+
+    async def open(self) -> None:
+        """Listen; a socket left by a process that died is replaced, another file is not. Raise ControlSocketError."""
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                if not stat.S_ISSOCK(self._path.lstat().st_mode):
+                    raise ControlSocketError(
+                        f"{self._path} is there and is no socket: move it, or name another [control] socket"
+                    )
+                self._path.unlink()
+            self._server = await asyncio.start_unix_server(self._client, str(self._path), limit=LARGEST_HEAD)
+            self._path.chmod(0o660)
+        except OSError as error:
+            raise ControlSocketError(
+                f"{self._path}: the control socket cannot be made ({error.strerror}): make its folder, or name another"
+            ) from error
 
     async def run(self) -> None:
-        """Serve until cancelled; a socket left by a process that died is replaced, another kind of file is not."""
-        with contextlib.suppress(FileNotFoundError):
-            if not stat.S_ISSOCK(self._path.lstat().st_mode):
-                raise FileExistsError(
-                    f"{self._path} is there and is no socket: move it, or name another [control] socket"
-                )
-            self._path.unlink()
-        server = await asyncio.start_unix_server(self._client, str(self._path), limit=LARGEST_HEAD)
-        self._path.chmod(0o660)
+        """Serve what `open` listens for until cancelled, then take the socket away."""
+        if self._server is None:
+            await self.open()
+        assert self._server is not None  # noqa: S101 - open has set it or raised
         try:
-            await server.serve_forever()
+            await self._server.serve_forever()
         finally:
             with contextlib.suppress(FileNotFoundError):
                 self._path.unlink()
@@ -62,7 +78,7 @@ class ControlServer:
         """Give the bytes of one answer; each connection carries one request, which is all that our clients need."""
         connection = h11.Connection(h11.SERVER, max_incomplete_event_size=LARGEST_HEAD)
         try:
-            status, body = self._respond(await _request(connection, reader))
+            status, body = await self._respond(await _request(connection, reader))
         except h11.RemoteProtocolError as error:
             status, body = error.error_status_hint, {"error": f"not HTTP as we take it: {error}"}
         payload = json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
@@ -84,7 +100,7 @@ class ControlServer:
         ]
         return b"".join(part for part in parts if part)
 
-    def _respond(self, request: h11.Request | None) -> tuple[int, object]:
+    async def _respond(self, request: h11.Request | None) -> tuple[int, object]:
         if request is None:
             return 400, {"error": "no request came"}
         if self._clients > MOST_CLIENTS:
@@ -95,7 +111,7 @@ class ControlServer:
             return 404, {"error": f"nothing at {path}; there is: {', '.join(sorted(self._resources))}"}
         if request.method != b"GET":
             return 405, {"error": f"{path} can only be read (GET)"}
-        return 200, resource()
+        return 200, await resource()
 
 
 async def _request(connection: h11.Connection, reader: asyncio.StreamReader) -> h11.Request | None:

@@ -1,31 +1,33 @@
-"""Two views of the same readings, channel by channel: what the bench put on the wires, and what the centre verified."""
+"""The bench's side of the comparison: what it put on the wires, channel by channel."""
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
+from hil_tests.bench.site import LINKY
 from hil_tests.demo.verdict import Seen
 
 Sightings = dict[str, list[Seen]]
 
 
-def wires(path: Path, labels: Mapping[str, str], loads: Iterable[str]) -> Sightings:
-    """Read the bench's ledger; `labels` maps what it calls a value to the channel that must carry it.
+NO_READINGS = frozenset(f"{LINKY}.{label}" for label in ("adsc", "adco", "prm", "date"))
+"""What a Linky says that is no Reading: its number and the delivery point's (personal data), and its clock."""
 
-    A value without a channel (the meter's number, its clock) is no Reading and is passed over. A request for nothing
-    but one load's point is the agent's own look at a switch, not a poll.
+
+def wires(path: Path, loads: AbstractSet[str]) -> Sightings:
+    """Read the bench's ledger, whose values bear the names of the channels that must carry them.
+
+    An entry with nothing but one of `loads` is the agent's own look at a switch, not a poll.
     """
-    single = {(point,) for point in loads}
     seen: Sightings = defaultdict(list)
     with path.open(encoding="utf-8") as lines:
         for line in lines:
             entry = json.loads(line)
             values: dict[str, int | str] = entry["values"]
-            if tuple(values) in single:
+            if len(values) == 1 and values.keys() <= loads:
                 continue
             for name, value in values.items():
-                channel = labels.get(name)
-                if channel is not None:
-                    seen[channel].append((entry["boot_ms"], value))
+                if name not in NO_READINGS:
+                    seen[name].append((entry["boot_ms"], value))
     return seen

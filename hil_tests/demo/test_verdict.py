@@ -51,6 +51,24 @@ def test_only_the_span_is_left_out() -> None:
     assert compare({"c": wires}, {"c": arrived}, [span]).lost == {"c": 1}
 
 
+def test_a_span_among_equal_values_hides_nothing_beside_it() -> None:
+    """Entries lost in the span do not take the readings of those after it, which then would seem lost."""
+    wires = frames(50, 230)
+    span = Span(10 * PERIOD_MS - 1, 19 * PERIOD_MS + 1)
+    arrived = [(t + 100, v) for t, v in wires if not span.holds(t)]
+    assert compare({"c": wires}, {"c": arrived}, [span]).lost == {}
+    assert compare({"c": wires}, {"c": arrived[:30] + arrived[31:]}, [span]).lost == {"c": 1}
+
+
+def test_a_reading_stamped_after_the_edge_of_a_span_belongs_to_its_entry() -> None:
+    """The frame that ended just before the first whole frame was noted is neither lost nor invented."""
+    wires = frames(20)
+    arrived = [(t + 80, v) for t, v in wires]
+    edge = Span(-1, arrived[5][0])
+    assert compare({"c": wires}, {"c": arrived[5:]}, [edge]).lost == {}
+    assert compare({"c": wires}, {"c": arrived[5:]}, [edge]).invented == {}
+
+
 def test_a_channel_that_never_arrived_is_all_lost() -> None:
     """A channel unknown to the centre is not forgotten."""
     assert compare({"c": frames(5)}, {}, []).lost == {"c": 5}

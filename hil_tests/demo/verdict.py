@@ -15,8 +15,8 @@ Seen = tuple[int, Value]
 EARLY_MS = 30
 """A reading may bear a time a little before the ledger's: the two processes read the clock one after the other."""
 
-LATE_MS = 4_000
-"""How long after the wire a reading may be stamped on a machine that is busy with something else."""
+SOON_MS, LATE_MS = 500, 4_000
+"""How long after the wire a reading is stamped: as a rule, and on a machine that is busy with something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,36 +46,46 @@ class Verdict:
 def compare(
     ledger: Mapping[str, Iterable[Seen]], verified: Mapping[str, Iterable[Seen]], left_out: Sequence[Span]
 ) -> Verdict:
-    """Match each channel's ledger with its verified readings, in order, each used once."""
+    """Match each channel's ledger with its verified readings, each used once."""
     lost: dict[str, int] = defaultdict(int)
     invented: dict[str, int] = defaultdict(int)
     put = found = 0
     for channel in sorted({*ledger, *verified}):
-        wires = _outside(ledger.get(channel, ()), left_out)
-        arrived = _outside(verified.get(channel, ()), left_out)
-        matched = _matched(wires, arrived)
-        put += len(wires)
-        found += matched
-        if matched < len(wires):
-            lost[channel] = len(wires) - matched
-        if matched < len(arrived):
-            invented[channel] = len(arrived) - matched
+        wires, arrived = sorted(ledger.get(channel, ())), sorted(verified.get(channel, ()))
+        # First those that came soon, so that a reading lost inside a span does not take its neighbour's place; what
+        # lies in a span and is unmatched then is out of the question.
+        matched, wires_left, arrived_left = _matched(wires, arrived, SOON_MS)
+        late, missing, surplus = _matched(_outside(wires_left, left_out), _outside(arrived_left, left_out), LATE_MS)
+        put += matched + late + len(missing)
+        found += matched + late
+        if missing:
+            lost[channel] = len(missing)
+        if surplus:
+            invented[channel] = len(surplus)
     return Verdict(put, found, dict(lost), dict(invented))
 
 
 def _outside(seen: Iterable[Seen], left_out: Sequence[Span]) -> list[Seen]:
-    return sorted((s for s in seen if not any(span.holds(s[0]) for span in left_out)), key=lambda s: s[0])
+    return [s for s in seen if not any(span.holds(s[0]) for span in left_out)]
 
 
-def _matched(wires: Sequence[Seen], arrived: Sequence[Seen]) -> int:
-    """Count the ledger's entries that have a verified reading of their own, equal and not much later."""
-    at = matched = 0
+def _matched(wires: Sequence[Seen], arrived: Sequence[Seen], late_ms: int) -> tuple[int, list[Seen], list[Seen]]:
+    """Match each of the ledger's entries with a verified reading of its own, equal and at most so much later.
+
+    Gives how many were matched, and what is left on both sides.
+    """
+    missing: list[Seen] = []
+    used: set[int] = set()
+    at = 0
     for boot_ms, value in wires:
+        while at < len(arrived) and arrived[at][0] < boot_ms - EARLY_MS:
+            at += 1
         candidate = at
-        while candidate < len(arrived) and arrived[candidate][0] <= boot_ms + LATE_MS:
-            if arrived[candidate][0] >= boot_ms - EARLY_MS and arrived[candidate][1] == value:
-                matched += 1
-                at = candidate + 1
+        while candidate < len(arrived) and arrived[candidate][0] <= boot_ms + late_ms:
+            if candidate not in used and arrived[candidate][1] == value:
+                used.add(candidate)
                 break
             candidate += 1
-    return matched
+        else:
+            missing.append((boot_ms, value))
+    return len(used), missing, [seen for place, seen in enumerate(arrived) if place not in used]

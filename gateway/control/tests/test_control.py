@@ -11,13 +11,18 @@ from pathlib import Path
 import pytest
 
 from gateway.control.client import AgentRefused, AgentUnreachable, get
-from gateway.control.server import LARGEST_HEAD, ControlServer
+from gateway.control.server import LARGEST_HEAD, ControlServer, ControlSocketError
+
+
+async def status() -> dict[str, str]:
+    """Stand in for the agent."""
+    return {"gateway": "gw-1"}
 
 
 @asynccontextmanager
 async def serving(path: Path) -> AsyncIterator[None]:
     """Serve one resource for as long as the block runs."""
-    server = asyncio.create_task(ControlServer(path, {"/v1/status": lambda: {"gateway": "gw-1"}}).run())
+    server = asyncio.create_task(ControlServer(path, {"/v1/status": status}).run())
     while not path.exists() or stat.S_IMODE(path.stat().st_mode) != 0o660:
         await asyncio.sleep(0.01)
         assert not server.done(), server
@@ -92,7 +97,7 @@ async def test_another_file_is_never_replaced(tmp_path: Path) -> None:
     """A mistyped path in the site file costs nobody a file."""
     path = tmp_path / "precious"
     path.write_text("kept")
-    with pytest.raises(FileExistsError, match="is no socket"):
+    with pytest.raises(ControlSocketError, match="is no socket"):
         await ControlServer(path, {}).run()
     assert path.read_text() == "kept"
 

@@ -1,0 +1,50 @@
+"""Where Readings enter the agent: to the latest values, and to the journal record that is being made.
+
+It never waits and never touches a disk: a slow card cannot slow a bus down. `gateway.sealing` takes the record when it
+is due.
+"""
+
+from collections.abc import Callable, Sequence
+
+from config.channel import Quantity
+from drivers.reading import Reading
+from gateway.latest import Latest
+from gateway.wire.record import Record, Recorder
+
+URGENT = frozenset({Quantity.TARIFF, Quantity.STATUS, Quantity.SWITCH_STATE})
+"""A change of these is committed at once: what was billed, and what was held back, must survive the next second."""
+
+
+class Acquisition:
+    """Takes each tick of each group; `urgent` is called when the record should be committed now."""
+
+    def __init__(self, recorder: Recorder, latest: Latest, urgent: Callable[[], None]) -> None:
+        self._recorder = recorder
+        self._latest = latest
+        self._urgent = urgent
+        self._started = False
+
+    def accept(self, readings: Sequence[Reading]) -> None:
+        """Take the Readings of one tick."""
+        latest = self._latest
+        # The first record of a start is committed at once, so that a gateway that restarts in a loop still meters.
+        urgent = not self._started
+        for reading in readings:
+            if reading.channel.quantity in URGENT:
+                before = latest.get(reading.channel.name)
+                urgent = urgent or (before is not None and before.value != reading.value)
+        self._started = True
+        latest.update(readings)
+        self._recorder.add(readings)
+        if urgent:
+            self._urgent()
+
+    def take(self, *, restart: bool) -> Record | None:
+        """Give what was read since the last call, None if nothing was.
+
+        With `restart` the next record holds a full state; one that follows a seal must: its segment decodes alone.
+        """
+        record = self._recorder.take()
+        if restart:
+            self._recorder.restart()
+        return record

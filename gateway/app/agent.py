@@ -1,0 +1,278 @@
+"""The agent of one building: every room opened, joined to its neighbours, and run in one task group.
+
+Order matters once: what was being shed is taken up or released before anything else is done. Each bus, the store, the
+commands and the link run beside each other and wait for none of the others; a bug in any of them ends the process, and
+whoever supervises it starts it again.
+"""
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Mapping, Sequence
+
+from buffer.errors import StorageError
+from buffer.outbox import Segment
+from config.site import Site
+from drivers.ports import Meter
+from drivers.reading import Reading
+from gateway.acquisition import Acquisition
+from gateway.app import status
+from gateway.app.answering import Answering
+from gateway.app.commanding import Commanding
+from gateway.app.devices import Devices, devices
+from gateway.app.inbound import Inbound as Centre
+from gateway.app.timing import ANSWER_S, Timing
+from gateway.app.voice import Voice
+from gateway.clock import SystemClock
+from gateway.commands.journal import Journal
+from gateway.control.server import ControlServer
+from gateway.latest import Latest
+from gateway.sealing import Sealing, Signer, Store
+from gateway.supervise import Supervised
+from gateway.uplink.settings import Inbound, UplinkSettings
+from gateway.uplink.worker import Uplink
+from gateway.wire.keys import KeySet, SigningKey
+from gateway.wire.messages import Alarm, Birth, Heartbeat, Receipt, Resend, TimeReply, TimeRequest
+from gateway.wire.record import Recorder
+from gateway.wire.schema import Schema
+
+log = logging.getLogger(__name__)
+
+PAGES_A_MB = 256
+CAPABILITIES = ("shed", "cancel", "resend")
+
+
+class Agent:
+    """The agent of `site`, with its keys; `run` it once."""
+
+    def __init__(self, site: Site, key: SigningKey, keys: KeySet) -> None:
+        """Open the outbox; raise StorageError."""
+        self.site = site
+        self._id = site.gateway.id
+        self._keys = keys
+        self._clock = SystemClock()
+        self._signer = Signer(self._id, key)
+        self._voice = Voice(self._id, key)
+        site.storage.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._store = Store(site.storage.directory / "outbox.db", quota_pages=site.storage.quota_mb * PAGES_A_MB)
+        boot_ms = self._clock.boot_ms
+        self._devices: Devices = devices(site, self._store.outbox.marks(), boot_ms)
+        self._schema = Schema.of([channel for meter in self._devices.meters for channel in meter.channels])
+        self._latest = Latest()
+        self._first_read_ms: dict[str, int] = {}
+        self._supervised: dict[str, Supervised] = {}
+        self._acquisition = Acquisition(Recorder(self._schema, self._clock.boot_id), self._latest, self._urgent)
+        self._sealing = Sealing(
+            self._store,
+            self._signer,
+            self._schema,
+            self._clock,
+            take=lambda restart: self._acquisition.take(restart=restart),
+            marks=self._devices.marks,
+            journal_s=site.storage.journal_s,
+            seal_s=self._seal_s,
+            sealed=self._sealed,
+        )
+        self._uplink = Uplink(_uplink_settings(site), self, self._heard, self._born, self._clock)
+        self._timing = Timing(self._clock, self._ask_time)
+        self._started_ms = boot_ms()
+        self._group: asyncio.TaskGroup | None = None
+
+    async def run(self) -> None:
+        """Run until cancelled; what was read and is not yet on the disk is committed at the end."""
+        directory = self.site.storage.directory
+        self._journal = await Journal.open(directory / "commands.db", self._clock.boot_id, self._signer.answer)
+        self._answering = Answering(self._journal, self._publish, again_s=self.site.broker.resend_after_s)
+        self._commanding = Commanding(
+            self.site,
+            self._devices,
+            self._journal,
+            keys=self._keys,
+            clock=self._clock,
+            latest=self._latest,
+            published=self._answering.stored,
+            alarm=self.alarm,
+        )
+        self._centre = Centre(self._id, self._keys, self)
+        self._tell_of_damage()
+        control = ControlServer(self.site.control.socket, {"/v1/status": self.status})
+        try:
+            await control.open()
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                group.create_task(self._commanding.run(), name="commands")
+                group.create_task(control.run(), name="control")
+                group.create_task(self._sealing.run(), name="sealing")
+                group.create_task(self._uplink.run(), name="uplink")
+                group.create_task(self._answering.run(), name="answers")
+                group.create_task(self._timing.run(), name="time")
+                for meter in self._devices.meters:
+                    group.create_task(self._supervise(meter).run(), name=meter.name)
+        finally:
+            await self._close()
+
+    async def _close(self) -> None:
+        await self._sealing.flush(seal=False)
+        await self._devices.close()
+        await self._journal.close()
+        self._store.close()
+
+    # Readings
+
+    def _supervise(self, meter: Meter) -> Supervised:
+        def accept(readings: Sequence[Reading]) -> None:
+            supervised.reads_again()
+            self._first_read_ms.setdefault(meter.name, readings[0].boot_ms)
+            self._acquisition.accept(readings)
+
+        supervised = Supervised(meter.name, lambda: meter.run(accept), now_s=lambda: self._clock.boot_ms() / 1000)
+        self._supervised[meter.name] = supervised
+        return supervised
+
+    def _urgent(self) -> None:
+        self._sealing.urgent()
+
+    def _seal_s(self) -> float:
+        storage = self.site.storage
+        return storage.seal_up_s if self._uplink.state.connected else storage.seal_down_s
+
+    def _sealed(self, segment: Segment) -> None:
+        self._uplink.wake(segment)
+
+    async def pending(self, *, limit: int, after: Mapping[str, int]) -> Sequence[Segment]:
+        """Give the uplink what has no receipt; nothing while the disk cannot be read."""
+        try:
+            return await self._store.call(self._store.outbox.pending, limit=limit, after=after)
+        except StorageError as error:
+            log.warning("the backlog cannot be read: %s", error)
+            return ()
+
+    # What comes from the broker
+
+    def _heard(self, message: Inbound) -> None:
+        if message.kind == "cmd":
+            self._commanding.take(message)
+        elif message.kind == "receipt":
+            self._centre.take(message.payload)
+
+    def receipt(self, receipt: Receipt) -> None:
+        """Mark what the centre has committed."""
+        self._start(self._received(receipt))
+
+    async def _received(self, receipt: Receipt) -> None:
+        if receipt.stream == "ack":
+            await self._journal.answers_received(receipt.epoch, receipt.upto, receipt.ranges)
+        elif receipt.epoch == self._store.outbox.epoch:
+            outbox = self._store.outbox
+            await self._store.call(outbox.received, receipt.epoch, receipt.stream, receipt.upto, receipt.ranges)
+            self._uplink.received(receipt.stream, receipt.upto, receipt.ranges)
+
+    def resend(self, resend: Resend) -> None:
+        """Send a range again."""
+        self._start(self._resent(resend))
+
+    async def _resent(self, resend: Resend) -> None:
+        if resend.stream == "ack":
+            await self._journal.answers_again(resend.epoch, resend.first, resend.last)
+            self._answering.connected()
+        elif resend.epoch == self._store.outbox.epoch:
+            outbox = self._store.outbox
+            await self._store.call(outbox.resend, resend.epoch, resend.stream, resend.first, resend.last)
+            self._uplink.again(resend.stream, resend.first, resend.last)
+
+    def heartbeat(self, heartbeat: Heartbeat) -> None:
+        """Note that the centre is alive, if it speaks to this boot."""
+        if heartbeat.boot_nonce == self._journal.boot_nonce:
+            self._commanding.heartbeat()
+
+    def time(self, reply: TimeReply) -> None:
+        """Take the centre's time."""
+        self._timing.replied(reply)
+
+    def _start(self, work: Coroutine[object, object, None]) -> None:
+        async def guarded() -> None:
+            # A receipt that could not be booked comes again: the centre repeats itself when it is sent something twice.
+            try:
+                await work
+            except StorageError as error:
+                log.warning("a word of the centre could not be booked: %s", error)
+
+        if self._group is not None:
+            self._group.create_task(guarded())
+
+    # What the gateway says
+
+    def alarm(self, kind: str, text: str) -> None:
+        """Tell people, here and at the centre."""
+        log.warning("%s: %s", kind, text)
+        now = self._clock.boot_ms()
+        known = self._clock.correlation()
+        utc_ms = None if known is None else known.utc_ms_at(now)
+        self._publish("evt/alarm", self._voice.alarm(Alarm(kind, text[:512], now, utc_ms)))
+
+    def _publish(self, kind: str, message: bytes) -> None:
+        self._uplink.publish(kind, message)
+
+    def _ask_time(self, request: TimeRequest) -> None:
+        self._uplink.publish("evt/time", self._voice.time_request(request), expiry_s=int(ANSWER_S))
+
+    def _born(self) -> bytes:
+        """Give the birth for a new connection, on which all that is unreceipted goes out again."""
+        self._answering.connected()
+        self._timing.connected()
+        return self._voice.birth(
+            Birth(
+                version=status.program(),
+                boot_id=self._clock.boot_id,
+                boot_nonce=self._journal.boot_nonce,
+                epoch=self._store.outbox.epoch,
+                schema=self._schema.id,
+                clock=status.clock(self._clock)["text"][:64],
+                capabilities=CAPABILITIES,
+                inventory=tuple(f"{meter.name}: {len(meter.channels)} channels" for meter in self._devices.meters),
+            )
+        )
+
+    def _tell_of_damage(self) -> None:
+        for moved, what in (
+            (self._store.outbox.moved_aside, "readings"),
+            (self._journal.moved_aside, "commands"),
+        ):
+            if moved is not None:
+                self.alarm("storage", f"the database of {what} was damaged; it is kept as {moved}, a new one was begun")
+
+    async def status(self) -> status.Json:
+        """Give what the control socket serves as /v1/status."""
+        now = self._clock.boot_ms()
+        stats = await self._store.call(self._store.outbox.stats)
+        return {
+            "gateway": self._id,
+            "name": self.site.gateway.name,
+            "version": status.program(),
+            "boot_ms": now,
+            "up_ms": now - self._started_ms,
+            "clock": status.clock(self._clock),
+            "link": status.link(self._uplink.state),
+            "outbox": status.outbox(stats, self._sealing),
+            "shedding": self._commanding.status(),
+            "readings_taken": self._latest.taken,
+            "meters": status.meters(
+                self._devices.meters, self._supervised, self._first_read_ms, self._latest.device_read_at
+            ),
+            "channels": status.channels(self._latest.all(), now),
+        }
+
+
+def _uplink_settings(site: Site) -> UplinkSettings:
+    broker = site.broker
+    return UplinkSettings(
+        host=broker.host,
+        port=broker.port,
+        ca_file=broker.ca_file,
+        cert_file=broker.certificate_file,
+        key_file=broker.key_file,
+        gateway=site.gateway.id,
+        reconnect_min_s=broker.reconnect_min_s,
+        reconnect_max_s=broker.reconnect_max_s,
+        resend_after_s=broker.resend_after_s,
+        keepalive_s=broker.keepalive_s,
+    )

@@ -1,0 +1,149 @@
+"""What the agent says of itself on the control socket: facts for programs, with a line for people beside each group."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+from buffer.outbox import Stats
+from drivers.ports import Meter
+from drivers.reading import Reading
+from gateway.clock import COMMANDS_UNCERTAINTY_MS, Clock
+from gateway.commands.executor import Shedding
+from gateway.sealing import Sealing
+from gateway.supervise import Supervised
+from gateway.uplink.settings import LinkState
+
+Json = dict[str, Any]
+
+
+def channels(latest: Iterable[Reading], now_ms: int) -> list[Json]:
+    """Give the last Reading of each channel, with its age."""
+    return [
+        {
+            "name": reading.channel.name,
+            "value": reading.value,
+            "exponent": reading.channel.exponent,
+            "unit": reading.channel.unit,
+            "quantity": reading.channel.quantity.value,
+            "quality": reading.quality.name.lower(),
+            "boot_ms": reading.boot_ms,
+            "age_ms": max(0, now_ms - reading.boot_ms),
+        }
+        for reading in latest
+    ]
+
+
+def meters(
+    devices: Sequence[Meter],
+    supervised: Mapping[str, Supervised],
+    first_read_ms: Mapping[str, int],
+    last_read_ms: Callable[[str], int | None],
+) -> list[Json]:
+    """Give each meter with what it is doing, or what is wrong with it."""
+    return [
+        {
+            "name": meter.name,
+            "state": supervised[meter.name].failure or meter.state,
+            "failed": supervised[meter.name].failure is not None,
+            "restarts": supervised[meter.name].restarts,
+            "first_read_ms": first_read_ms.get(meter.name),
+            "last_read_ms": last_read_ms(meter.name),
+        }
+        for meter in devices
+    ]
+
+
+def clock(clock_: Clock) -> Json:
+    """Say whether the wall clock is known, and how well."""
+    now = clock_.boot_ms()
+    found = clock_.correlation()
+    if found is None:
+        text = "not known yet: readings are kept under boot time and placed later; commands need the time"
+        return {"trusted": False, "utc_ms": None, "uncertainty_ms": None, "source": None, "text": text}
+    uncertainty = found.uncertainty_ms_at(now)
+    trusted = uncertainty <= COMMANDS_UNCERTAINTY_MS
+    doubt = "" if trusted else "; too vague for commands"
+    return {
+        "trusted": trusted,
+        "utc_ms": found.utc_ms_at(now),
+        "uncertainty_ms": uncertainty,
+        "source": found.source,
+        "text": f"known to {uncertainty} ms, from the {found.source}{doubt}",
+    }
+
+
+def outbox(stats: Stats, sealing: Sealing) -> Json:
+    """Say what is kept, what the centre has not signed for, and what is wrong with the disk."""
+    pending = stats.readings_pending + stats.journal_readings
+    oldest = [ms for ms in (stats.oldest_pending_ms, sealing.unsealed_since_ms) if ms is not None]
+    full = 100 * stats.pages_used // stats.quota_pages
+    text = f"{pending} readings without a receipt, {stats.segments_pending} segments; {full} % of the room used"
+    if stats.dropped_readings:
+        text += f"; {stats.dropped_readings} readings dropped over the quota"
+    if sealing.given_up:
+        text += f"; {sealing.given_up} readings lost while the disk refused them"
+    if sealing.failure is not None:
+        text = f"{sealing.failure}; {text}"
+    return {
+        "readings_stored": sealing.readings_stored,
+        "readings_pending": pending,
+        "segments_pending": stats.segments_pending,
+        "segments_received": stats.segments_received,
+        "journal_rows": stats.journal_rows,
+        "oldest_without_receipt_ms": min(oldest, default=None),
+        "last_commit_ms": sealing.last_commit_ms,
+        "pages_used": stats.pages_used,
+        "quota_pages": stats.quota_pages,
+        "dropped_readings": stats.dropped_readings,
+        "given_up_readings": sealing.given_up,
+        "failure": sealing.failure,
+        "text": text,
+    }
+
+
+def link(state: LinkState) -> Json:
+    """Say whether the broker is reached, and if not why."""
+    return {
+        "connected": state.connected,
+        "since_ms": state.since_boot_ms,
+        "last_puback_ms": state.last_puback_boot_ms,
+        "in_flight": state.in_flight,
+        "unreceipted": state.unreceipted,
+        "sent": state.sent,
+        "acked": state.acked,
+        "failed": state.failed,
+        "reconnects": state.reconnects,
+        "refused": state.refused_reason,
+        "text": state.refused_reason or state.text,
+    }
+
+
+def shedding(link_state: str, running: Sequence[Shedding], now_ms: int) -> Json:
+    """Say what is held back, until when, and how the link to the centre stands."""
+    texts = [
+        f"{each.state} {each.percent} % of {each.target}, {len(each.values)} loads, "
+        f"{max(0, each.end_boot_ms - now_ms) // 1000} s left"
+        for each in running
+    ]
+    return {
+        "link": link_state,
+        "running": [
+            {
+                "id": each.id,
+                "issuer": each.issuer,
+                "state": each.state,
+                "target": each.target,
+                "percent": each.percent,
+                "values": dict(each.values),
+                "failed": dict(each.failed),
+                "end_ms": each.end_boot_ms,
+            }
+            for each in running
+        ],
+        "text": f"{link_state.replace('_', ' ')}; {'; '.join(texts) or 'nothing is shed'}",
+    }
+
+
+def program() -> str:
+    """Give the version of this program."""
+    return version("building-gateway")

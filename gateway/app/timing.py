@@ -1,0 +1,56 @@
+"""Asks the centre what time it is, for as long as the machine does not know it itself: buildings often block NTP."""
+
+import asyncio
+import os
+from collections.abc import Callable
+
+from gateway.clock import COMMANDS_UNCERTAINTY_MS, SystemClock
+from gateway.wire.messages import TimeReply, TimeRequest
+
+NONCE_BYTES = 16
+ANSWER_S = 10.0
+"""A reply that comes later than this says too little: half of the way is unknown."""
+
+REFRESH_S = 3600.0
+
+
+class Timing:
+    """Sends a TimeRequest by `ask` at each connection and each hour; a reply counts once, to its own question."""
+
+    def __init__(self, clock: SystemClock, ask: Callable[[TimeRequest], None]) -> None:
+        self._clock = clock
+        self._ask = ask
+        self._asked: tuple[bytes, int] | None = None
+        self._connected = asyncio.Event()
+
+    def connected(self) -> None:
+        """Note that there is a connection to ask over."""
+        self._connected.set()
+
+    def replied(self, reply: TimeReply) -> None:
+        """Take a verified reply."""
+        if self._asked is None or reply.nonce != self._asked[0]:
+            return
+        asked_ms = self._asked[1]
+        self._asked = None
+        if self._clock.boot_ms() - asked_ms <= ANSWER_S * 1000:
+            self._clock.replied(asked_ms, reply.utc_ms)
+
+    async def run(self) -> None:
+        """Ask until cancelled."""
+        while True:
+            await self._connected.wait()
+            self._connected.clear()
+            nonce = os.urandom(NONCE_BYTES)
+            self._asked = (nonce, self._clock.boot_ms())
+            self._ask(TimeRequest(nonce))
+            try:
+                async with asyncio.timeout(self._pause_s()):
+                    await self._connected.wait()
+            except TimeoutError:
+                self._connected.set()
+
+    def _pause_s(self) -> float:
+        known = self._clock.correlation()
+        trusted = known is not None and known.uncertainty_ms_at(self._clock.boot_ms()) <= COMMANDS_UNCERTAINTY_MS
+        return REFRESH_S if trusted else ANSWER_S

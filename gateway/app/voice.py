@@ -1,0 +1,47 @@
+"""What the gateway says singly, signed and sent at once: its birth, alarms, and the question what time it is.
+
+These streams (`state`, `evt`) are not chained and not kept: their epoch is this process', and their numbers begin at 1.
+"""
+
+import os
+from collections import Counter
+
+from gateway.wire import cose
+from gateway.wire.keys import SigningKey
+from gateway.wire.messages import Alarm, Birth, TimeRequest
+
+STATE, EVENT = "state", "evt"
+
+
+class Voice:
+    """Signs for `gateway` with its key."""
+
+    def __init__(self, gateway: str, key: SigningKey) -> None:
+        self._gateway = gateway
+        self._key = key
+        self._epoch = os.urandom(cose.EPOCH_BYTES)
+        self._said: Counter[str] = Counter()
+
+    def birth(self, birth: Birth) -> bytes:
+        """Sign a birth."""
+        return self._sign(STATE, Birth.CONTENT, birth.encode())
+
+    def alarm(self, alarm: Alarm) -> bytes:
+        """Sign an alarm."""
+        return self._sign(EVENT, Alarm.CONTENT, alarm.encode())
+
+    def time_request(self, request: TimeRequest) -> bytes:
+        """Sign the question what time it is."""
+        return self._sign(EVENT, TimeRequest.CONTENT, request.encode())
+
+    def _sign(self, stream: str, content: str, payload: bytes) -> bytes:
+        self._said[stream] += 1
+        header = cose.Header(
+            key_id=self._key.key_id,
+            content=content,
+            gateway=self._gateway,
+            stream=stream,
+            epoch=self._epoch,
+            sequence=self._said[stream],
+        )
+        return cose.sign(header, payload, self._key.private)

@@ -1,0 +1,253 @@
+"""Joins the two rooms that do not know each other: the outbox, which keeps bytes, and the wire, which makes them.
+
+Every `journal_s` a record is committed; every `seal_s` the journal's rows become one segment, packed and signed once.
+What is signed is what is stored is what is sent. SQLite is only ever touched on the one thread of `Store`.
+"""
+
+import asyncio
+import functools
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from buffer.errors import StorageError
+from buffer.outbox import Outbox, Pack, Place, Row, Segment
+from gateway.clock import Clock, Correlation
+from gateway.commands.change import AnswerPlace
+from gateway.wire import cose, packing
+from gateway.wire.keys import SigningKey
+from gateway.wire.messages import Answer, ClockRecord
+from gateway.wire.record import Record
+from gateway.wire.schema import Schema
+
+log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+FINE, SCHEMA, CLOCK, ANSWERS = "fine", "schema", "clock", "ack"
+
+MOST_UNSAVED = 360
+"""Records kept in memory while the disk refuses them: an hour at one each 10 s, about a megabyte."""
+
+CLOCK_RECORD_EVERY_MS = 3_600_000
+
+
+class Store:
+    """The Outbox on its one thread; `call` hands a method over and waits without blocking the loop."""
+
+    def __init__(self, path: Path, *, quota_pages: int) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="outbox")
+        try:
+            self.outbox = self._thread.submit(Outbox.open, path, quota_pages=quota_pages).result()
+        except BaseException:
+            self._thread.shutdown()
+            raise
+
+    async def call(self, method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `method` on the outbox's thread."""
+        bound = functools.partial(method, *args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, bound)
+
+    def close(self) -> None:
+        """Close the database and its thread, after what was handed over is done."""
+        self._thread.submit(self.outbox.close).result()
+        self._thread.shutdown()
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """Signs what this gateway says in its chained streams."""
+
+    gateway: str
+    key: SigningKey
+
+    def sign(self, place: Place, content: str, payload: bytes, schema: bytes | None = None) -> bytes:
+        """Give the signed message for that place of its stream."""
+        header = cose.Header(
+            key_id=self.key.key_id,
+            content=content,
+            gateway=self.gateway,
+            stream=place.stream,
+            epoch=place.epoch,
+            sequence=place.sequence,
+            previous=place.previous,
+            schema=schema,
+        )
+        return cose.sign(header, payload, self.key.private)
+
+    def answer(self, place: AnswerPlace, payload: bytes) -> bytes:
+        """Give the signed answer to a command for its place in the stream of answers."""
+        return self.sign(Place(place.epoch, ANSWERS, place.sequence, place.previous), Answer.CONTENT, payload)
+
+
+class Sealing:
+    """Commits records and seals segments, on time; see the module for the roles of its arguments.
+
+    `take(restart)` gives the record made since the last call, `marks()` what drivers need at the next start (taken in
+    the same breath, so that a pulse is never in one and not in the other), `seal_s()` the present length of a segment;
+    `sealed` is given each.
+    """
+
+    def __init__(  # noqa: PLR0913 - the composition root names each
+        self,
+        store: Store,
+        signer: Signer,
+        schema: Schema,
+        clock: Clock,
+        *,
+        take: Callable[[bool], Record | None],
+        marks: Callable[[], Mapping[str, int | str]],
+        journal_s: float,
+        seal_s: Callable[[], float],
+        sealed: Callable[[Segment], None],
+    ) -> None:
+        self._store = store
+        self._signer = signer
+        self._schema = schema
+        self._clock = clock
+        self._take = take
+        self._marks = marks
+        self._journal_ms = int(journal_s * 1000)
+        self._seal_s = seal_s
+        self._sealed = sealed
+        self._wake = asyncio.Event()
+        self._unsaved: deque[tuple[Row, Mapping[str, int | str]]] = deque(maxlen=MOST_UNSAVED)
+        self._last_seal_ms = clock.boot_ms()
+        self._recorded: Correlation | None = None
+        self.failure: str | None = None
+        self.given_up = 0
+        """Readings that were lost because the disk refused them for longer than memory could hold them."""
+        self.last_commit_ms: int | None = None
+        """Boot time of the newest Reading that is on the disk."""
+        self.unsealed_since_ms: int | None = None
+        """Boot time of the oldest Reading of this process that is on the disk and in no segment yet."""
+        self.readings_stored = 0
+        """Readings put on the disk by this process."""
+
+    def urgent(self) -> None:
+        """Ask for a commit now."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Commit and seal until cancelled."""
+        await self._announce_schema()
+        while True:
+            due_ms = min(self._journal_ms, max(0, self._seal_due_ms() - self._clock.boot_ms()))
+            try:
+                async with asyncio.timeout(due_ms / 1000):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+            self._wake.clear()
+            await self.flush(seal=self._clock.boot_ms() >= self._seal_due_ms())
+
+    async def flush(self, *, seal: bool) -> None:
+        """Commit what was read up to now, and seal it if told to; a disk that refuses keeps it in memory."""
+        record = self._take(seal)
+        if record is not None:
+            if len(self._unsaved) == MOST_UNSAVED:
+                self.given_up += self._unsaved[0][0].count
+            row = Row(FINE, record.lot, record.first_ms, record.last_ms, record.count, record.payload)
+            self._unsaved.append((row, self._marks()))
+        if seal:
+            self._last_seal_ms = self._clock.boot_ms()
+        try:
+            await self._commit()
+            if seal:
+                await self._seal()
+        except StorageError as error:
+            if self.failure is None:
+                log.warning("storage: %s", error)
+            self.failure = str(error)
+        else:
+            if self.failure is not None:
+                log.warning("storage: works again")
+            self.failure = None
+
+    def _seal_due_ms(self) -> int:
+        return self._last_seal_ms + int(self._seal_s() * 1000)
+
+    async def _commit(self) -> None:
+        if not self._unsaved:
+            return
+        rows = [row for row, _ in self._unsaved]
+        marks = self._unsaved[-1][1]
+        await self._store.call(self._store.outbox.commit, rows, marks)
+        # Nothing was added meanwhile: records are added by flush alone, which runs in one task.
+        self._unsaved.clear()
+        self.last_commit_ms = rows[-1].last_ms
+        self.readings_stored += sum(row.count for row in rows)
+        if self.unsealed_since_ms is None:
+            self.unsealed_since_ms = rows[0].first_ms
+
+    async def _seal(self) -> None:
+        correlation = self._clock.correlation()
+        await self._record_clock(correlation)
+        while (segment := await self._store.call(self._store.outbox.seal, FINE, self._pack(correlation))) is not None:
+            self._sealed(segment)
+        self.unsealed_since_ms = None
+
+    def _pack(self, correlation: Correlation | None) -> Pack:
+        def pack(place: Place, records: Sequence[bytes]) -> bytes:
+            # What an earlier boot left is sealed under its own boot id and schema; our clock knows nothing of its time.
+            origin = packing.origin(records[0])
+            ours = correlation is not None and correlation.boot_id == origin.boot_id
+            known = _clock_record(correlation) if correlation is not None and ours else None
+            payload = packing.pack(records, clock=known)
+            return self._signer.sign(place, packing.CONTENT, payload, origin.schema_id)
+
+        return pack
+
+    async def _record_clock(self, correlation: Correlation | None) -> None:
+        """Keep a signed word of what the clock was, when it becomes known, when its source changes, and each hour."""
+        last = self._recorded
+        if correlation is None or (
+            last is not None
+            and last.source == correlation.source
+            and correlation.boot_ms - last.boot_ms < CLOCK_RECORD_EVERY_MS
+        ):
+            return
+        payload = _clock_record(correlation).encode()
+        segment = await self._store.call(
+            self._store.outbox.add,
+            CLOCK,
+            count=0,
+            first_ms=correlation.boot_ms,
+            last_ms=correlation.boot_ms,
+            pack=lambda place, _: self._signer.sign(place, ClockRecord.CONTENT, payload),
+        )
+        self._recorded = correlation
+        self._sealed(segment)
+
+    async def _announce_schema(self) -> None:
+        """Put the schema in its stream if the last one there is another."""
+        mark = "schema"
+        outbox, known = self._store.outbox, self._schema.id.hex()
+        if (await self._store.call(outbox.marks)).get(mark) == known:
+            return
+        now = self._clock.boot_ms()
+        payload = self._schema.encode()
+        await self._store.call(
+            outbox.add,
+            SCHEMA,
+            count=0,
+            first_ms=now,
+            last_ms=now,
+            pack=lambda place, _: self._signer.sign(place, Schema.CONTENT, payload, self._schema.id),
+        )
+        await self._store.call(outbox.commit, [], {mark: known})
+
+
+def _clock_record(correlation: Correlation) -> ClockRecord:
+    return ClockRecord(
+        boot_id=correlation.boot_id,
+        boot_ms=correlation.boot_ms,
+        utc_ms=correlation.utc_ms,
+        uncertainty_ms=correlation.uncertainty_ms,
+        source=correlation.source,
+    )

@@ -1,0 +1,94 @@
+"""`make demo`: plays the scene, judges it, and goes on showing the building until Ctrl-C (not with DEMO_FAST=1)."""
+
+import asyncio
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from hil_tests.bench.broker import BrokerError
+from hil_tests.bench.processes import ProcessEnded, tail
+from hil_tests.demo.outcome import Outcome, judge
+from hil_tests.demo.screen import BOLD, GREEN, RED, Screen
+from hil_tests.demo.story import FAST, UNHURRIED, Noted, Story
+from hil_tests.demo.verdict import Verdict
+
+MOST_TOLD = 8
+
+
+async def main() -> int:
+    """Play, judge, tell; give the exit status."""
+    fast = os.environ.get("DEMO_FAST", "") not in {"", "0"}
+    screen = Screen()
+    folder = Path(tempfile.mkdtemp(prefix="gateway-demo-"))
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signal_ in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(signal_, stopped.set)
+    code = 1
+    try:
+        async with Story(folder, FAST if fast else UNHURRIED, screen) as story:
+            playing = asyncio.create_task(story.play())
+            stopping = asyncio.create_task(stopped.wait())
+            await asyncio.wait({playing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not playing.done():
+                playing.cancel()
+                await asyncio.gather(playing, return_exceptions=True)
+                screen.say("Stopped before the end; nothing was counted.")
+                return 130
+            noted = playing.result()
+            outcome, verdict = judge(noted, story.centre, story.bench.ledger)
+            tell(screen, noted, outcome, verdict)
+            code = 1 if outcome.failures(verdict) else 0
+            if not fast and not code:
+                screen.say("The building goes on. Ctrl-C ends the demo.", colour=BOLD)
+                await stopping
+            stopping.cancel()
+            screen.leave()
+    except (ProcessEnded, TimeoutError, BrokerError) as error:
+        screen.leave()
+        screen.say(str(error), colour=RED)
+    if code:
+        screen.plain(f"The agent's log ends:\n{tail(folder / 'agent.log')}\nEverything is kept in {folder}")
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+    if fast and code in (0, 1):
+        with suppress(UnboundLocalError):
+            print(outcome.as_json(), flush=True)
+    return code
+
+
+def tell(screen: Screen, noted: Noted, outcome: Outcome, verdict: Verdict) -> None:
+    """Close with what was read, what arrived verified, lost, duplicated, and how fast the order was."""
+    screen.plain()
+    for line in (
+        f"readings stored              {outcome.readings_stored:>9}",
+        f"readings verified            {outcome.readings_verified:>9}   by signature, sequence and hash chain",
+        f"put on the wires             {verdict.put:>9}   by the bench's own ledger, {verdict.found} of them verified",
+        f"lost                         {outcome.lost:>9}",
+        f"verified, never on a wire    {sum(verdict.invented.values()):>9}",
+        f"duplicates dropped           {outcome.duplicates_dropped:>9}",
+        f"bad signatures               {outcome.bad_signatures:>9}",
+        f"not committed at the kill    {outcome.uncommitted_s:>9.1f} s",
+        f"killed to first whole frame  {noted.downtime_ms / 1000:>9.1f} s",
+        f"order to relay               {'-' if outcome.order_to_relay_ms is None else outcome.order_to_relay_ms:>9} ms",
+        f"power before, during shed    {outcome.shed_power_before_w} VA, {outcome.shed_power_during_w} VA",
+    ):
+        screen.plain("  " + line)
+    for name, count in sorted(verdict.lost.items(), key=lambda item: -item[1])[:MOST_TOLD]:
+        screen.plain(f"    lost of {name}: {count}")
+    for name, count in sorted(verdict.invented.items(), key=lambda item: -item[1])[:MOST_TOLD]:
+        screen.plain(f"    verified of {name} and never on a wire: {count}")
+    screen.plain()
+    failures = outcome.failures(verdict)
+    for failure in failures:
+        screen.say(failure, colour=RED)
+    if not failures:
+        screen.say("Nothing lost, nothing unverified; the shed took effect and was undone.", colour=GREEN)
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))

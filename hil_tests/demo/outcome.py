@@ -1,0 +1,96 @@
+"""What came of the scene: the counts for people, and the one JSON object that ends the fast demo."""
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from gateway.centre.service import Centre
+from hil_tests.bench.site import BMS, GAS, GAS_DIAL, GAS_WEIGHT, LOADS, WATER, WATER_DIAL, WATER_WEIGHT
+from hil_tests.demo.ledger import Sightings, wires
+from hil_tests.demo.story import GATEWAY, Noted
+from hil_tests.demo.verdict import Seen, Verdict, compare
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The figures of the demo; see the issue of the same names. Powers are the Linky's VA, which it gives for W."""
+
+    readings_stored: int
+    readings_verified: int
+    lost: int
+    uncommitted_s: float
+    duplicates_dropped: int
+    bad_signatures: int
+    shed_acknowledged: bool
+    shed_power_before_w: int | None
+    shed_power_during_w: int | None
+    restored: bool
+    order_to_relay_ms: int | None
+
+    def as_json(self) -> str:
+        """Give the object that the last line holds."""
+        return json.dumps(asdict(self))
+
+    def failures(self, verdict: Verdict) -> list[str]:
+        """Say what is not as it should be; empty if the scene succeeded."""
+        before, during = self.shed_power_before_w, self.shed_power_during_w
+        wrong = {
+            f"{self.lost} readings were lost": self.lost != 0,
+            f"{sum(verdict.invented.values())} readings were verified that never were on a wire": bool(
+                verdict.invented
+            ),
+            "nothing was verified": self.readings_verified == 0,
+            f"{self.bad_signatures} messages were not verified": self.bad_signatures != 0,
+            f"{self.uncommitted_s} s of readings were not yet committed at the kill": self.uncommitted_s > 10,
+            "the shed was not acknowledged": not self.shed_acknowledged,
+            "the shed did not show on the meter": before is None or during is None or during >= before,
+            "the loads were not restored": not self.restored,
+        }
+        return [text for text, is_so in wrong.items() if is_so]
+
+
+def judge(noted: Noted, centre: Centre, ledger: Path) -> tuple[Outcome, Verdict]:
+    """Compare the bench's ledger with what the centre verified, and gather the figures."""
+    verified = _verified(centre)
+    pulses = {GAS: (GAS_DIAL, GAS_WEIGHT), WATER: (WATER_DIAL, WATER_WEIGHT)}
+    totals = {name: verified.pop(f"{name}.total", []) for name in pulses}
+    verdict = compare(wires(ledger, _points()), verified, noted.spans)
+    # A counter's totals are published, not its pulses: it has lost as many as its last total lacks.
+    missing = {
+        name: (dial + noted.pulses[name] * weight - _highest(totals[name], dial)) // weight
+        for name, (dial, weight) in pulses.items()
+    }
+    counts = centre.counts
+    outcome = Outcome(
+        readings_stored=noted.stored,
+        readings_verified=counts.verified_readings,
+        lost=sum(verdict.lost.values()) + sum(max(0, pulses) for pulses in missing.values()),
+        uncommitted_s=round(noted.uncommitted_ms / 1000, 3),
+        duplicates_dropped=counts.duplicates_dropped,
+        bad_signatures=counts.bad_signatures,
+        shed_acknowledged=noted.acknowledged,
+        shed_power_before_w=noted.power_before_w,
+        shed_power_during_w=noted.power_during_w,
+        restored=noted.finished == "completed" and bool(noted.before) and noted.before == noted.after,
+        order_to_relay_ms=noted.order_to_relay_ms,
+    )
+    return outcome, verdict
+
+
+def _verified(centre: Centre) -> Sightings:
+    seen: Sightings = defaultdict(list)
+    for segment in centre.segments(GATEWAY):
+        for channel, boot_ms, value, _quality in segment.content.readings():
+            seen[channel].append((boot_ms, value))
+    return seen
+
+
+def _highest(totals: Sequence[Seen], dial: int) -> int:
+    return max((value for _, value in totals if isinstance(value, int)), default=dial)
+
+
+def _points() -> set[str]:
+    """Channels that a switch looks at as well, alone: see `wires`."""
+    return {f"{BMS}.{point}" for point, *_ in LOADS.values()}

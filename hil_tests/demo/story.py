@@ -1,0 +1,343 @@
+"""The scene of the demo, step by step: what is done to building and gateway, and what is measured on the way."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import fmean
+from typing import Any, Self
+
+from gateway.centre.service import Centre
+from gateway.centre.settings import CentreSettings
+from hil_tests.bench.broker import Broker
+from hil_tests.bench.pki import CENTRE_EPOCH, make_site_keys
+from hil_tests.bench.processes import Agent, Bench
+from hil_tests.bench.site import LINKY, Tempo, site_text
+from hil_tests.demo.screen import BOLD, GREEN, RED, Screen
+from hil_tests.demo.table import lines, summary
+from hil_tests.demo.verdict import Span
+
+GATEWAY = "gw-demo"
+POWER = f"{LINKY}.sinsts"
+
+SHED_PERCENT = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long each step lasts, in seconds, and how often the gateway does its things meanwhile."""
+
+    read_s: float
+    outage_s: float
+    after_s: float
+    shed_s: int
+    drawn_s: float
+    tempo: Tempo
+
+
+UNHURRIED = Pace(
+    read_s=15,
+    outage_s=20,
+    after_s=8,
+    shed_s=20,
+    drawn_s=0.5,
+    tempo=Tempo(
+        poll_s=2,
+        slow_poll_s=10,
+        journal_s=5,
+        seal_up_s=5,
+        seal_down_s=10,
+        reconnect_max_s=1,
+        resend_after_s=10,
+        effect_after_s=8,
+        spread_s=0,
+        min_time_s=0,
+    ),
+)
+FAST = Pace(
+    read_s=6,
+    outage_s=8,
+    after_s=4,
+    shed_s=10,
+    drawn_s=0.5,
+    tempo=Tempo(
+        poll_s=1,
+        slow_poll_s=5,
+        journal_s=1,
+        seal_up_s=1,
+        seal_down_s=2,
+        reconnect_max_s=0.5,
+        resend_after_s=5,
+        effect_after_s=6,
+        spread_s=0,
+        min_time_s=0,
+    ),
+)
+
+
+@dataclass(slots=True)
+class Noted:
+    """What the scene noted for the verdict; times in ms of boot time."""
+
+    spans: list[Span] = field(default_factory=list)
+    uncommitted_ms: int = 0
+    downtime_ms: int = 0
+    stored: int = 0
+    power_before_w: int | None = None
+    power_during_w: int | None = None
+    acknowledged: bool = False
+    finished: str = ""
+    order_to_relay_ms: int | None = None
+    before: dict[str, int] = field(default_factory=dict)
+    after: dict[str, int] = field(default_factory=dict)
+    pulses: dict[str, int] = field(default_factory=dict)
+
+
+class Story:
+    """Plays the scene in `folder`; the centre is in this process, the rest are processes of their own."""
+
+    def __init__(self, folder: Path, pace: Pace, screen: Screen) -> None:
+        self.folder = folder
+        self.pace = pace
+        self.screen = screen
+        self.keys = make_site_keys(folder / "keys", (GATEWAY,))
+        self.broker = Broker(folder / "broker", self.keys)
+        self.bench = Bench(folder)
+        self.state = folder / "state"
+        self.site = folder / "site.toml"
+        self.agent = Agent(self.site, self.state / "control.sock", folder / "agent.log")
+        self.noted = Noted()
+        self._broker_up = True
+        self._centre: Centre | None = None
+
+    @property
+    def centre(self) -> Centre:
+        """The centre, while the story plays."""
+        assert self._centre is not None
+        return self._centre
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            stack.enter_context(self.broker)
+            stack.push_async_callback(self.bench.stop)
+            wiring = await self.bench.start()
+            self.state.mkdir(mode=0o700)
+            gateway = self.keys.gateways[GATEWAY]
+            self.site.write_text(
+                site_text(
+                    self.keys, gateway, wiring, tempo=self.pace.tempo, broker_port=self.broker.port, state=self.state
+                ),
+                "utf-8",
+            )
+            settings = CentreSettings(
+                host="localhost",
+                port=self.broker.port,
+                ca_file=self.keys.ca,
+                cert_file=self.keys.centre.cert,
+                key_file=self.keys.centre.key,
+                signing_key=self.keys.centre_signing_key,
+                gateway_keys=self.keys.gateway_keys,
+                database=self.folder / "centre.db",
+                epoch=CENTRE_EPOCH,
+                heartbeat_s=5,
+                gap_after_s=2,
+                reconnect_max_s=1,
+            )
+            self._centre = await stack.enter_async_context(Centre(settings))
+            stack.push_async_callback(self.agent.stop)
+            await self.agent.start()
+            drawing = asyncio.create_task(self._draw())
+            stack.push_async_callback(_cancelled, drawing)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def play(self) -> Noted:
+        """Play the scene and give what was noted."""
+        await self.metering()
+        await self.outage()
+        await self.kill()
+        await self.shed()
+        await self.closing()
+        return self.noted
+
+    async def metering(self) -> None:
+        """A building is metered."""
+        self.screen.say("The agent starts: a Linky on its line, a BMS over Modbus, gas and water pulses.", colour=BOLD)
+        await self.agent.serving()
+        first = await self._until(_first_frame, "the first frame")
+        self.noted.spans.append(Span(0, first))
+        await self._until(lambda status: bool(status["link"]["connected"]) or None, "a connection")
+        self.screen.say("Metering. What is read is journalled, sealed, signed, published; the centre verifies it.")
+        await asyncio.sleep(self.pace.read_s)
+
+    async def outage(self) -> None:
+        """The broker dies, the backlog grows; it returns, the backlog drains."""
+        self.screen.say(f"The broker dies, for {self.pace.outage_s:.0f} s. Readings stay on the card.", colour=BOLD)
+        self.broker.kill()
+        self._broker_up = False
+        await asyncio.sleep(self.pace.outage_s)
+        status = await self._until(lambda status: status, "an answer")
+        self.screen.say(f"The broker returns. Waiting: {status['outbox']['text']}.", colour=BOLD)
+        self.broker.start()
+        self._broker_up = True
+        begun = time.monotonic()
+        await self._until(lambda s: s["link"]["connected"] or None, "a connection")
+        newest = (await self._until(lambda s: s, "an answer"))["outbox"]["last_commit_ms"]
+        await self._until(lambda s: _drained(s, newest), "the centre's receipts")
+        self.screen.say(f"Drained after {time.monotonic() - begun:.1f} s; the centre has signed for everything.")
+        await asyncio.sleep(self.pace.after_s)
+
+    async def kill(self) -> None:
+        """The agent is killed without warning, and started again."""
+        # A commit that comes between this look and the kill makes the span too long, never too short.
+        status = await self._until(lambda status: status, "an answer")
+        committed = status["outbox"]["last_commit_ms"]
+        self.noted.stored += status["outbox"]["readings_stored"]
+        self.screen.say("The agent is killed: SIGKILL, in the middle of its work.", colour=BOLD)
+        await self.agent.kill()
+        killed = _boot_ms()
+        await self.agent.start()
+        await self.agent.serving()
+        first = await self._until(_first_frame, "the first frame")
+        self.noted.spans.append(Span(committed, first))
+        self.noted.uncommitted_ms = killed - committed
+        self.noted.downtime_ms = first - killed
+        self.screen.say(
+            f"It reads again. Not yet committed when it died: {(killed - committed) / 1000:.1f} s; "
+            f"from its death to its first whole frame: {(first - killed) / 1000:.1f} s."
+        )
+        await self._until(lambda status: status["link"]["connected"] or None, "a connection")
+        await asyncio.sleep(self.pace.after_s)
+
+    async def shed(self) -> None:
+        """The centre orders a shed, the building's power falls, and everything returns at the end."""
+        noted = self.noted
+        # An order is obeyed only by who knows the time; the centre's signed reply has told it by now, or soon will.
+        await self._until(lambda status: status["clock"]["trusted"] or None, "a trusted clock")
+        noted.before = (await self.bench.ask("loads"))["loads"]
+        from_ms = _boot_ms()
+        self.screen.say(f"The centre orders: shed {SHED_PERCENT} % for {self.pace.shed_s} s, signed.", colour=BOLD)
+        command = await self.centre.shed(GATEWAY, SHED_PERCENT, self.pace.shed_s)
+        started = (await self.centre.answered(command, ("started", *_ENDS), 15)).answer
+        noted.acknowledged = started.state == "started"
+        if not noted.acknowledged:
+            noted.finished = started.state
+            self.screen.say(f"The order was not carried out: {started.state} ({started.reason}).", colour=RED)
+            return
+        relay = started.detail.get("relay_boot_ms")
+        noted.order_to_relay_ms = relay - from_ms if isinstance(relay, int) else None
+        self.screen.say(
+            f"Written and read back {noted.order_to_relay_ms} ms after the order. The meter is watched for the effect.",
+            colour=GREEN,
+        )
+        ended = (await self.centre.answered(command, _ENDS, self.pace.shed_s + 30)).answer
+        noted.finished = ended.state
+        noted.after = (await self.bench.ask("loads"))["loads"]
+        done_ms = _boot_ms()
+        await self._until(lambda s: _drained(s, done_ms - 100), "the centre's receipts")
+        released = next(
+            (a.answer.boot_ms for a in self.centre.answers(command) if a.answer.state == "releasing"), done_ms
+        )
+        span_ms = 5_000
+        noted.power_before_w = self._power(from_ms - span_ms, from_ms)
+        settled = (relay if isinstance(relay, int) else from_ms) + 4_000
+        noted.power_during_w = self._power(settled, released)
+        whole = noted.after == noted.before
+        self.screen.say(
+            f"The order ended: {ended.state}. The meter showed {noted.power_before_w} VA before and "
+            f"{noted.power_during_w} VA during it; the loads {'hold their old values again' if whole else 'DIFFER'}.",
+            colour=GREEN if whole else RED,
+        )
+
+    async def closing(self) -> None:
+        """What was on the wires until now must all be at the centre before anything is counted."""
+        end = _boot_ms()
+        self.screen.say("The last segment is sealed and sent; then everything is counted.")
+        self.noted.pulses = (await self.bench.ask("pulses"))["pulses"]
+        await self._until(lambda s: _drained(s, end + 1_500), "the centre's receipts")
+        status = await self._until(lambda status: status, "an answer")
+        self.noted.stored += status["outbox"]["readings_stored"]
+        self.noted.spans.append(Span(end, 1 << 62))
+        await self._counted()
+
+    async def _counted(self) -> None:
+        """Wait until the centre has decoded what it has committed."""
+        last = -1
+        while self.centre.verified_readings != last or self.centre.counts.undecoded:
+            last = self.centre.verified_readings
+            await asyncio.sleep(1.2)
+
+    def _power(self, first_ms: int, last_ms: int) -> int | None:
+        """Give the mean of the verified apparent power between two moments, in VA."""
+        seen = [
+            value
+            for table in self.centre.readings(GATEWAY, LINKY)
+            for boot_ms, value in zip(table.ticks, table.columns.get(POWER, ()), strict=False)
+            if first_ms <= boot_ms <= last_ms and isinstance(value, int)
+        ]
+        return round(fmean(seen)) if seen else None
+
+    async def _until(self, found: Callable[[dict[str, Any]], Any], what: str) -> Any:  # noqa: ANN401 - what `found` gives
+        """Ask the agent until `found` gives something, and give that."""
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            status = await self.agent.status()
+            got = None if status is None else found(status)
+            if got is not None:
+                return got
+            await asyncio.sleep(0.1)
+        raise TimeoutError(f"waited 30 s for {what}; the agent's log is {self.agent.log}")
+
+    async def _draw(self) -> None:
+        while True:
+            status = await self.agent.status()
+            counts = self.centre.counts
+            centre = {
+                "verified_readings": counts.verified_readings,
+                "segments": counts.segments,
+                "duplicates_dropped": counts.duplicates_dropped,
+                "bad_signatures": counts.bad_signatures,
+            }
+            self.screen.show(lines(self.screen, status, centre, self._broker_up), summary(status, centre))
+            await asyncio.sleep(self.pace.drawn_s)
+
+
+_ENDS = (
+    "completed",
+    "partial",
+    "failed",
+    "rejected",
+    "expired",
+    "cancelled",
+    "superseded",
+    "opted_out",
+    "aborted_safety",
+    "needs_time",
+)
+
+
+def _first_frame(status: dict[str, Any]) -> int | None:
+    first: int | None = next((m["first_read_ms"] for m in status["meters"] if m["name"] == LINKY), None)
+    return first
+
+
+def _drained(status: dict[str, Any], until_ms: int) -> bool | None:
+    """Say that all read up to a moment has the centre's receipt."""
+    outbox = status["outbox"]
+    oldest = outbox["oldest_without_receipt_ms"]
+    committed = outbox["last_commit_ms"]
+    return (committed is not None and committed >= until_ms and (oldest is None or oldest > until_ms)) or None
+
+
+def _boot_ms() -> int:
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
+
+
+async def _cancelled(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
