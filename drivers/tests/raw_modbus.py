@@ -25,6 +25,10 @@ class RawDevice:
     answer: Callable[[int, bytes], bytes | None] | None = None
     """Gives another PDU for (unit, PDU), None for none; not set: the right one."""
     silent: set[int] = field(default_factory=set)
+    stuck: bool = False
+    """Repeat writes as if they were carried out, and do nothing."""
+    written: dict[tuple[int, bool, int], int] = field(default_factory=dict)
+    """What single writes put at (unit, whether it is a bit, address)."""
     requests: list[tuple[int, bytes]] = field(default_factory=list)
     connections: int = 0
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
@@ -102,21 +106,24 @@ class RawDevice:
         self.requests.append((unit, pdu))
         if unit not in UNITS or unit in self.silent:
             return None
-        address, count = struct.unpack(">HH", pdu[1:5])
+        (address,) = struct.unpack(">H", pdu[1:3])
         await asyncio.sleep(self.delay_s(address))
-        return right_answer(unit, pdu, address, count) if self.answer is None else self.answer(unit, pdu)
+        return self.sound(unit, pdu) if self.answer is None else self.answer(unit, pdu)
 
-
-def right_answer(unit: int, pdu: bytes, address: int, count: int) -> bytes:
-    """Give the PDU that a sound device answers with."""
-    if pdu[0] in _READS_REGISTERS:
-        words = [register(unit, address + offset) for offset in range(count)]
-        return bytes([pdu[0], 2 * count]) + struct.pack(f">{count}H", *words)
-    if pdu[0] in _READS_BITS:
-        bits = sum((address + offset) % 2 << offset for offset in range(count))
-        size = (count + 7) // 8
-        return bytes([pdu[0], size]) + bits.to_bytes(size, "little")
-    return pdu[:5]
+    def sound(self, unit: int, pdu: bytes) -> bytes:
+        """Give the PDU that a sound device answers with, and do what it says."""
+        address, count = struct.unpack(">HH", pdu[1:5])
+        if pdu[0] in _READS_REGISTERS:
+            words = [self.written.get((unit, False, at), register(unit, at)) for at in range(address, address + count)]
+            return bytes([pdu[0], 2 * count]) + struct.pack(f">{count}H", *words)
+        if pdu[0] in _READS_BITS:
+            bits = [self.written.get((unit, True, at), at % 2) for at in range(address, address + count)]
+            size = (count + 7) // 8
+            packed = sum(bit << offset for offset, bit in enumerate(bits))
+            return bytes([pdu[0], size]) + packed.to_bytes(size, "little")
+        if pdu[0] in (5, 6) and not self.stuck:
+            self.written[unit, pdu[0] == 5, address] = bool(count) if pdu[0] == 5 else count
+        return pdu[:5]
 
 
 def register(unit: int, address: int) -> int:

@@ -13,8 +13,8 @@ from drivers.errors import DeviceSilent, DriverError, PortLeft, PortMissing, Wri
 from drivers.modbus_bus import ModbusBus
 from drivers.modbus_exceptions import ExceptionReply
 from drivers.modbus_ports import SerialPort, TcpPort
+from drivers.tests.pty_link import PtyLink
 from drivers.tests.raw_modbus import RawDevice, register
-from hil_tests.bench.pty_link import PtyLink
 from modbus.profile import Table
 
 _TIMEOUT_S = 0.06

@@ -15,7 +15,7 @@ from drivers.errors import DeviceSilent, DriverError, PortLeft, PortMissing
 from drivers.pulses import Pulse, PulseMeter
 from drivers.reading import Reading
 from drivers.simulated import SimulatedLine
-from hil_tests.bench.pulses import PulseOutput
+from drivers.tests.pulse_output import PulseOutput
 
 _DIAL, _WEIGHT = 1_234_560, 10
 

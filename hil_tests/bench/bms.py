@@ -19,9 +19,9 @@ from pymodbus.simulator import DataType, SimData, SimDevice
 from pymodbus.simulator.simcore import SimCore
 
 from config.profiles import read_profile
+from drivers.tests.pty_link import PtyLink
 from hil_tests.bench.bms_points import WRITES, electricity_values, heat_values, plant_values
 from hil_tests.bench.building import Building
-from hil_tests.bench.pty_link import PtyLink
 from modbus.profile import Point, Profile, Table
 from modbus.values import decode, encode
 

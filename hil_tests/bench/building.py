@@ -142,7 +142,6 @@ class Building:
         self.subscribed_kva = subscribed_kva
         self.extra_w = 0
         self.outdoor_c = 4.0
-        self.heat_w = 0
         self.heat_wms = 1_234_500 * MS_PER_H
         self.circuit_ml = 98_765_000
         self.plant_wms = 7_654_321 * MS_PER_H
@@ -164,6 +163,7 @@ class Building:
             charger.power_w = charger.setpoint * NOMINAL_V
         for heater in self.water_heaters:
             heater.power_w = heater.rated_w
+        self.heat_w = self._heat_w()
 
     def step(self, boot_ms: int) -> None:
         """Advance to `boot_ms`, in whole steps; a moment that has passed changes nothing."""
@@ -219,6 +219,9 @@ class Building:
         """Voltage of a phase, which sags under its load."""
         return NOMINAL_V + 4 - _SAG_V_PER_KW * self.load.phase_w[phase] / 1000 + 2 * self._noise[phase]
 
+    def _heat_w(self) -> int:
+        return int(_COP * sum(pump.power_w for pump in self.heat_pumps))
+
     def _one_step(self) -> None:
         if (self._now_ms - self._start_ms) % NOISE_MS == 0:
             self._noise = [0.9 * noise + self._random.uniform(-0.06, 0.06) for noise in self._noise]
@@ -232,7 +235,7 @@ class Building:
             charger.step()
         self._index_wms[self.tariff] += self.load.power_w * STEP_MS
         self.plant_wms += self.plant.power_w * STEP_MS
-        self.heat_w = int(_COP * sum(pump.power_w for pump in self.heat_pumps))
+        self.heat_w = self._heat_w()
         self.heat_wms += self.heat_w * STEP_MS
         # The heating circuit turns at 2.4 m3/h.
         self.circuit_ml += 67
