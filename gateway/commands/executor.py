@@ -16,7 +16,8 @@ from gateway.clock import Clock
 from gateway.commands import agenda, answers, intake, startup
 from gateway.commands.admission import Settings
 from gateway.commands.allocate import Resource
-from gateway.commands.change import Arrival, Change
+from gateway.commands.arbiter import HOLDING
+from gateway.commands.change import Arrival, Change, Entry
 from gateway.commands.command import Authorized, Decision, LocalOrder
 from gateway.commands.engine import Engine, Job
 from gateway.commands.intake import Ruling
@@ -27,6 +28,7 @@ from gateway.commands.pace import Pace, first
 from gateway.commands.verify import Refused
 
 _IDLE_MS = 60_000
+_UNDER_WAY = HOLDING | {State.ACCEPTED, State.SCHEDULED, State.RELEASING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,12 @@ class Executor:
             if refused.alarm:
                 self._outside.alarm("command_conflict", refused.alarm)
             told = answers.refusal(refused, self._engine.times())
-            await self._engine.storing.store(Change(asides=(told,), arrival=arrival))
+            change = Change(asides=(told,))
+            if arrival is not None:
+                new = await self._journal.entry(refused.command_id) is None
+                entry = Entry(refused.command_id, over=True, body=refused.reason)
+                change = Change((entry,), (told,), arrival=arrival) if new else Change(asides=(told,), arrival=arrival)
+            await self._engine.storing.store(change)
             return Ruling(accepted=False, reason=refused.reason)
 
         return await self._asked(work)
@@ -118,6 +125,10 @@ class Executor:
             Shedding(c.id, c.issuer, c.state.value, c.target, c.percent, dict(c.values), dict(c.failed), c.end_ms)
             for c in self._engine.courses.values()
         )
+
+    def running(self) -> bool:
+        """Tell whether an order of the centre is under way or waits for its start."""
+        return any(not c.local and c.state in _UNDER_WAY for c in self._engine.courses.values())
 
     def opt_outs(self) -> Mapping[str, str]:
         """Give who has opted out, and why."""
@@ -152,6 +163,7 @@ class Executor:
         """Let time, rank and the loads move every course as far as they do."""
         engine = self._engine
         await startup.end_opt_outs(engine)
+        await startup.raise_floor(engine)
         for course in list(engine.courses.values()):
             if course.state in {State.NEEDS_TIME, State.INTERRUPTED}:
                 await startup.time_known(engine, course)

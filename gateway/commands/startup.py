@@ -14,6 +14,9 @@ from gateway.commands.optout import taken_up
 from gateway.commands.restart import Found, Resume, at_start
 from gateway.commands.verify import Times, timely
 
+_FLOOR_STRIDE_MS = 600_000
+"""How far the time may run ahead of the stored floor: a write to the card each ten minutes."""
+
 
 async def take_up(engine: Engine) -> None:
     """Take everything up; the hands give back whatever is not asked for."""
@@ -102,6 +105,14 @@ async def time_known(engine: Engine, course: Course) -> None:
         await engine.apply(course, Event.END if course.touched else Event.EXPIRE, reason="power_cut")
     elif times.boot_ms >= course.due_ms:
         await engine.apply(course, Event.REGAIN)
+
+
+async def raise_floor(engine: Engine) -> None:
+    """Remember now and then what time it certainly is, for a start without a clock."""
+    times = engine.times()
+    if times.utc_ms is not None and times.utc_ms >= engine.floor_utc_ms + _FLOOR_STRIDE_MS:
+        engine.floor_utc_ms = times.utc_ms
+        await engine.storing.store(Change(floor_utc_ms=times.utc_ms))
 
 
 async def end_opt_outs(engine: Engine) -> None:
