@@ -101,6 +101,9 @@ class Link:
         """Disconnect, then stop paho's thread: the other way round it waits for ever."""
         self._client.disconnect()
         await self._loop.run_in_executor(None, self._client.loop_stop)
+        # paho closes its inner sockets when it is deleted, which a circle of references would put off.
+        client = self._client
+        client.on_connect = client.on_disconnect = client.on_publish = client.on_message = None
 
     def publish(self, message: ToGateway) -> int | None:
         """Publish to one gateway and give the mid; None without a connection: paho would keep it and send it late."""

@@ -8,11 +8,12 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 from typing import Self, TypeVar
 
 from gateway.centre import decode
+from gateway.centre.counts import Counts
 from gateway.centre.dispatch import Dispatch, DispatchError, ReceivedAnswer, new_id, now_utc_ms
 from gateway.centre.ingest import Taken, take
 from gateway.centre.judge import Judge, Refusal
@@ -21,36 +22,17 @@ from gateway.centre.receipts import Holes, receipt
 from gateway.centre.settings import CentreSettings
 from gateway.centre.signer import Signer
 from gateway.centre.store import Store, StreamKey
+from gateway.centre.voice import Voice
 from gateway.wire.errors import MalformedMessage
 from gateway.wire.keys import KeySet, load_signing_key
-from gateway.wire.messages import Birth, Command, Heartbeat, Receipt, Resend, TimeReply, TimeRequest
+from gateway.wire.messages import Birth, Command, Receipt, Resend, TimeRequest
 from gateway.wire.packing import CONTENT as SEGMENT
 from gateway.wire.packing import Table
 
 _BATCH = 200
-_RECEIPT_EXPIRY_S = 600
-_TIME_EXPIRY_S = 10
 _TICK_S = 1.0
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """What has come over all the life of the store; `gaps` and `undecoded` are what is missing or waits now."""
-
-    verified_readings: int
-    segments: int
-    duplicates_dropped: int
-    bad_signatures: int
-    malformed: int
-    misplaced: int
-    chain_breaks: int
-    conflicts: int
-    unreadable: int
-    alarms: int
-    gaps: int
-    undecoded: int
 
 
 class Centre:
@@ -61,6 +43,7 @@ class Centre:
         self._settings = settings
         self._judge = Judge(KeySet.load(settings.gateway_keys))
         self._signer = Signer(load_signing_key(settings.signing_key), settings.epoch, self._reserve)
+        self._voice = Voice(self._signer, self._publish)
         self._dispatch = Dispatch(self._signer, self._on_store, self._publish, settings.database)
         self._holes = Holes(round(settings.gap_after_s * 1_000))
         self._births: dict[str, Birth] = {}
@@ -101,21 +84,7 @@ class Centre:
     @property
     def counts(self) -> Counts:
         """What has come, and what became of it."""
-        tallies = self._tallies
-        return Counts(
-            verified_readings=tallies.get("readings", 0),
-            segments=tallies.get("segments", 0),
-            duplicates_dropped=tallies.get("duplicates_dropped", 0),
-            bad_signatures=tallies.get("bad_signatures", 0),
-            malformed=tallies.get("malformed", 0),
-            misplaced=tallies.get("misplaced", 0),
-            chain_breaks=tallies.get("chain_breaks", 0),
-            conflicts=tallies.get("conflicts", 0),
-            unreadable=tallies.get("unreadable", 0),
-            alarms=tallies.get("alarms", 0),
-            gaps=self._gaps,
-            undecoded=self._undecoded,
-        )
+        return Counts.of(self._tallies, gaps=self._gaps, undecoded=self._undecoded)
 
     @property
     def verified_readings(self) -> int:
@@ -285,7 +254,7 @@ class Centre:
             self._decode_due.set()
         for gateway, birth in taken.births:
             self._births[gateway] = birth
-            self._start(self._send_heartbeat(gateway, birth))
+            self._start(self._voice.heartbeat(gateway, birth))
         self._tallies = await self._on_store(Store.tallies)
         if any(stream == "ack" for _, _, stream in taken.due):
             await self._dispatch.heard()
@@ -306,10 +275,7 @@ class Centre:
             await asyncio.sleep(self._settings.receipt_after_s)
             self._receipts_due.clear()
             due, self._due = self._due, set()
-            receipts = await self._on_store(partial(_receipts, due=due))
-            for key, each in receipts:
-                if not await self._say(key[0], Receipt.CONTENT, each.encode(), expiry_s=_RECEIPT_EXPIRY_S):
-                    self._due.add(key)
+            self._due |= await self._voice.receipts(await self._on_store(partial(_receipts, due=due)))
             if self._due and self._link is not None:
                 await self._link.connected.wait()
                 self._receipts_due.set()
@@ -317,28 +283,21 @@ class Centre:
     async def _reply_time(self, delivered: Delivered) -> None:
         verdict = self._judge.judge(delivered.arrival.topic, delivered.arrival.payload)
         if isinstance(verdict, Refusal):
-            self._arrived.put_nowait(delivered)  # to be counted
+            self._arrived.put_nowait(replace(delivered, mid=0))  # to be counted; acknowledged it is
             return
         try:
             asked = TimeRequest.decode(verdict.payload)
         except MalformedMessage:
             return
-        gateway = verdict.header.gateway
-        # The number first: it may have to be fetched, and the time must not be older than the way it takes.
-        number = await self._signer.number(gateway, "receipt")
-        reply = TimeReply(asked.nonce, now_utc_ms()).encode()
-        blob = self._signer.sign_as(number, gateway, "receipt", TimeReply.CONTENT, reply)
-        self._publish(ToGateway(gateway, "receipt", blob, expiry_s=_TIME_EXPIRY_S, content=TimeReply.CONTENT))
+        await self._voice.time(verdict.header.gateway, asked.nonce, now_utc_ms)
 
     async def _beat(self) -> None:
         while True:
             for gateway, birth in list(self._births.items()):
-                await self._send_heartbeat(gateway, birth)
-                await asyncio.sleep(0)
+                if self.connected:
+                    await self._voice.heartbeat(gateway, birth)
+                    await asyncio.sleep(0)
             await asyncio.sleep(self._settings.heartbeat_s)
-
-    async def _send_heartbeat(self, gateway: str, birth: Birth) -> None:
-        await self._say(gateway, Heartbeat.CONTENT, Heartbeat(birth.boot_nonce).encode(), qos=0)
 
     async def _tick(self) -> None:
         while True:
@@ -347,17 +306,9 @@ class Centre:
             self._gaps = await self._on_store(_missing)
             self._undecoded = await self._on_store(lambda store: store.undecoded_count(SEGMENT))
             for (gateway, _, _), resend in wanted:
-                await self._say(gateway, Resend.CONTENT, resend.encode(), expiry_s=_RECEIPT_EXPIRY_S)
+                await self._voice.resend(gateway, resend)
             await self._dispatch.watch()
             await asyncio.sleep(_TICK_S)
-
-    async def _say(
-        self, gateway: str, content: str, payload: bytes, *, qos: int = 1, expiry_s: int | None = None
-    ) -> bool:
-        if not self.connected:
-            return False
-        blob = await self._signer.sign(gateway, "receipt", content, payload)
-        return self._publish(ToGateway(gateway, "receipt", blob, qos, expiry_s, content=content)) is not None
 
     def _answered(self, mid: int, code: int) -> None:
         command = self._dispatch.published(mid, code)

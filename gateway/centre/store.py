@@ -113,13 +113,19 @@ class Store:
         tallies = dict(tallies)
         touched: list[tuple[Coverage, int]] = []
         outcomes: list[Outcome] = []
-        with self._transaction():
-            for genuine, when in arrived:
-                outcome = self._insert(genuine, when, touched, tallies)
-                outcomes.append(outcome)
-                if outcome is not Outcome.NEW:
-                    _count(tallies, outcome.value)
-            self._add_tallies(tallies)
+        known = set(self._streams)
+        try:
+            with self._transaction():
+                for genuine, when in arrived:
+                    outcome = self._insert(genuine, when, touched, tallies)
+                    outcomes.append(outcome)
+                    if outcome is not Outcome.NEW:
+                        _count(tallies, outcome.value)
+                self._add_tallies(tallies)
+        except BaseException:
+            for key in self._streams.keys() - known:  # their rows are gone with the transaction
+                del self._streams[key]
+            raise
         for coverage, sequence in touched:
             coverage.add(sequence)
         return outcomes

@@ -26,6 +26,11 @@ class _Lane:
     unheard: set[int] = field(default_factory=set)
     patience: int = 1
 
+    def advance(self) -> None:
+        """Move the cursor over what was sent ahead of it."""
+        while self.cursor + 1 in self.sent:
+            self.cursor += 1
+
     def done(self, sequence: int) -> bool:
         return sequence <= self.upto or any(first <= sequence <= last for first, last in self.ranges)
 
@@ -65,6 +70,7 @@ class Progress:
         """Move the cursor over a segment that was read in order."""
         lane = self._lane(stream)
         lane.cursor = max(lane.cursor, sequence)
+        lane.advance()
 
     def sent(self, stream: str, sequence: int, now_ms: int) -> None:
         """Note that a segment went to the broker."""
@@ -72,8 +78,7 @@ class Progress:
         lane.sent.pop(sequence, None)  # the dictionary is kept in the order of sending
         lane.sent[sequence] = now_ms
         lane.unheard.discard(sequence)
-        if sequence == lane.cursor + 1:
-            lane.cursor = sequence
+        lane.advance()
 
     def failed(self, stream: str, sequence: int) -> None:
         """Take back a segment that the broker did not take: everything from it on is looked at again, in order."""

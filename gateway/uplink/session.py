@@ -143,6 +143,9 @@ class Session:
                 self.publish(Outgoing("conn", b"offline"))
             self._client.disconnect()  # disconnect first, then stop: the other way round paho's thread waits for ever
             await self._loop.run_in_executor(None, self._client.loop_stop)
+        # paho closes its inner sockets when it is deleted, which a circle of references would put off.
+        client = self._client
+        client.on_connect = client.on_disconnect = client.on_publish = client.on_message = None
 
     def events(self) -> Sequence[Event]:
         """Take what has happened since the last call."""

@@ -50,7 +50,7 @@ def client_context(settings: UplinkSettings) -> ssl.SSLContext:
     except ssl.SSLError as error:
         raise LinkError(
             f"{settings.ca_file}, {settings.cert_file} and {settings.key_file} make no TLS identity "
-            f"({error.reason or error}): each must be PEM, and the key must be that of the certificate"
+            f"({error.strerror or error}): each must be PEM, and the key must be that of the certificate"
         ) from error
     return context
 
@@ -61,7 +61,7 @@ def why(error: OSError, settings: UplinkSettings) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"{where}: {_why_not_trusted(error, settings)}"
     if isinstance(error, ssl.SSLError):
-        return f"{where}: TLS failed ({error.reason or error}): the port must speak TLS 1.3"
+        return f"{where}: TLS failed ({error.strerror or error}): the port must speak TLS 1.3"
     if isinstance(error, ConnectionRefusedError):
         return f"{where}: nothing listens there: check host and port, and that the broker runs"
     if isinstance(error, socket.gaierror):

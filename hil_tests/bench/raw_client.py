@@ -44,6 +44,7 @@ class RawClient:
     ) -> None:
         self._client.disconnect()
         await asyncio.to_thread(self._client.loop_stop)
+        self._client.on_connect = self._client.on_publish = self._client.on_message = None
 
     def subscribe(self, topic: str) -> None:
         """Ask for a topic; mosquitto grants it even where it will deliver nothing."""

@@ -1,0 +1,68 @@
+"""Who may say what, under which topic."""
+
+import pytest
+
+from gateway.centre.judge import Genuine, Judge, Refusal
+from gateway.centre.tests.speaker import Speaker, key_set
+from gateway.wire.keys import KeySet
+from gateway.wire.messages import Alarm, Answer, Birth
+from gateway.wire.packing import CONTENT as SEGMENT
+
+ONE, TWO = Speaker(), Speaker("gw-0002", b"gw-0002-2026")
+JUDGE = Judge(key_set(ONE, TWO))
+
+
+def test_own_message_under_its_own_topic_is_genuine() -> None:
+    """A gateway's signature counts under that gateway's topic."""
+    blob = ONE.say("fine", 1)
+    verdict = JUDGE.judge("gw/v1/gw-0001/tele/fine", blob)
+    assert isinstance(verdict, Genuine)
+    assert (verdict.header.sequence, verdict.blob) == (1, blob)
+
+
+def test_key_of_another_gateway_is_a_bad_signature() -> None:
+    """A key speaks for its own gateway alone, also where the message says so itself."""
+    assert JUDGE.judge("gw/v1/gw-0002/tele/fine", ONE.say("fine", 1)) is Refusal.BAD_SIGNATURE
+    liar = Speaker("gw-0002", ONE.key_id, ONE.key)
+    assert JUDGE.judge("gw/v1/gw-0002/tele/fine", liar.say("fine", 1)) is Refusal.BAD_SIGNATURE
+    assert JUDGE.judge("gw/v1/gw-0001/tele/fine", liar.say("fine", 1)) is Refusal.MISPLACED
+
+
+def test_altered_message_is_refused() -> None:
+    """One bit changed anywhere makes it worth nothing."""
+    blob = ONE.say("fine", 1, payload=b"payload")
+    for place in range(len(blob)):
+        altered = blob[:place] + bytes([blob[place] ^ 1]) + blob[place + 1 :]
+        assert isinstance(JUDGE.judge("gw/v1/gw-0001/tele/fine", altered), Refusal)
+
+
+@pytest.mark.parametrize(
+    ("topic", "stream", "content"),
+    [
+        ("gw/v1/gw-0001/tele/minute", "fine", SEGMENT),
+        ("gw/v1/gw-0001/tele/fine", "fine", Answer.CONTENT),
+        ("gw/v1/gw-0001/ack", "ack", SEGMENT),
+        ("gw/v1/gw-0001/evt/alarm", "evt", Birth.CONTENT),
+        ("gw/v1/gw-0001/state", "state", Alarm.CONTENT),
+        ("gw/v1/gw-0001/cmd", "cmd", SEGMENT),
+        ("gw/v2/gw-0001/tele/fine", "fine", SEGMENT),
+        ("gw/v1/gw-0001/tele/fine/more", "fine", SEGMENT),
+        ("", "fine", SEGMENT),
+    ],
+)
+def test_genuine_message_in_a_wrong_place_is_refused(topic: str, stream: str, content: str) -> None:
+    """A signature does not carry a message into another stream, kind or contract."""
+    assert JUDGE.judge(topic, ONE.say(stream, 1, content)) is Refusal.MISPLACED
+
+
+@pytest.mark.parametrize("message", [b"", b"\xd2", b"\xff" * 200, b"\xd2\x84" + bytes(50)])
+def test_noise_is_malformed(message: bytes) -> None:
+    """What is no message at all is counted as such and harms nothing."""
+    assert JUDGE.judge("gw/v1/gw-0001/tele/fine", message) is Refusal.MALFORMED
+
+
+def test_key_with_another_role_speaks_for_no_gateway() -> None:
+    """Only keys with the role `gateway` count for what gateways send."""
+    judge = Judge(KeySet.of([ONE.trusted("dispatch")]))
+    assert judge.judge("gw/v1/gw-0001/tele/fine", ONE.say("fine", 1)) is Refusal.BAD_SIGNATURE
+    assert judge.gateways() == []

@@ -1,0 +1,81 @@
+"""What a failed connection means, in words."""
+
+import datetime as dt
+import socket
+import ssl
+from pathlib import Path
+
+import pytest
+
+from gateway.uplink.settings import UplinkSettings
+from gateway.uplink.tls import LinkError, client_context, why, why_closed
+from hil_tests.bench.pki import Authority, Certificate
+
+
+def settings_of(authority: Authority, own: Certificate, gateway: str = "gw-0001") -> UplinkSettings:
+    """Make settings with these files."""
+    return UplinkSettings("broker.example", 8883, authority.cert, own.cert, own.key, gateway)
+
+
+@pytest.fixture(name="authority")
+def authority_fixture(tmp_path: Path) -> Authority:
+    """Give an authority."""
+    return Authority(tmp_path)
+
+
+def test_context_wants_tls13_and_the_brokers_name(authority: Authority) -> None:
+    """Nothing older than TLS 1.3 is spoken, and the broker's name is checked."""
+    context = client_context(settings_of(authority, authority.issue("gw-0001")))
+    assert context.minimum_version is ssl.TLSVersion.TLSv1_3
+    assert context.check_hostname
+    assert context.verify_mode is ssl.CERT_REQUIRED
+
+
+def test_missing_file_is_named(authority: Authority) -> None:
+    """A file that is not there is named, with what it is for."""
+    own = authority.issue("gw-0001")
+    own.key.unlink()
+    with pytest.raises(LinkError, match=rf"our TLS key \(key_file\): cannot read {own.key}"):
+        client_context(settings_of(authority, own))
+
+
+def test_key_of_another_certificate_is_told(authority: Authority) -> None:
+    """A key that is not the certificate's is refused before anything is sent."""
+    own, other = authority.issue("gw-0001"), authority.issue("gw-0002")
+    with pytest.raises(LinkError, match="the key must be that of the certificate"):
+        client_context(settings_of(authority, Certificate(own.cert, other.key)))
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ConnectionRefusedError(), "nothing listens there"),
+        (socket.gaierror(-2, "Name or service not known"), "the name is unknown"),
+        (TimeoutError(), "no answer"),
+        (ssl.SSLError(1, "wrong version number"), "must speak TLS 1.3"),
+        (OSError(113, "No route to host"), "No route to host: check the network"),
+    ],
+)
+def test_each_failure_says_what_to_do(authority: Authority, error: OSError, words: str) -> None:
+    """Every failure names the broker and gives something to check."""
+    text = why(error, settings_of(authority, authority.issue("gw-0001")))
+    assert "broker.example:8883" in text
+    assert words in text
+
+
+def test_hang_up_is_explained_by_our_own_certificate(authority: Authority) -> None:
+    """A hang-up before CONNACK is a refused certificate; what is wrong with ours is said where it can be seen."""
+    own = authority.issue("gw-0001")
+    settings = settings_of(authority, own)
+    assert "that it is not revoked" in why_closed(settings)
+    assert "which expired on" in why_closed(settings_of(authority, authority.issue("gw-0001", days=-1, stem="late")))
+    assert "check it" in why_closed(settings, dt.datetime(1970, 1, 1, tzinfo=dt.UTC))
+    assert "names 'gw-0001' while this gateway is 'gw-0002'" in why_closed(settings_of(authority, own, "gw-0002"))
+
+
+@pytest.mark.parametrize("figures", [{"window": 0}, {"window": 101}, {"ahead": 10}, {"reconnect_min_s": 99.0}])
+def test_figures_that_cannot_work_are_refused(authority: Authority, figures: dict[str, int]) -> None:
+    """Settings that would lose order or never connect are refused with what would do."""
+    own = authority.issue("gw-0001")
+    with pytest.raises(ValueError, match="uplink"):
+        UplinkSettings("h", 1, authority.cert, own.cert, own.key, "g", **figures)
