@@ -32,7 +32,7 @@ _PIECE_S = 0.05
 _LATE_S = 0.5
 _SHORT_FRAMES = 20
 _AFTER_OVERRUN_MS = 60_000
-"""A three-phase historique meter sends 20 short frames and a long one in turns during an overrun and for a minute after."""
+"""A three-phase historique meter sends 20 short frames and a long one in turns in an overrun and a minute after."""
 _SPEEDS = {getattr(termios, f"B{baud}"): baud for baud in (1_200, 2_400, 4_800, 9_600, 19_200, 38_400)}
 
 
