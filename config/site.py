@@ -204,7 +204,7 @@ class _Load(_Part):
     device: Name = Field(description="the name of a [[modbus]] device")
     point: str = Field(min_length=1, max_length=64, description="a writable point of that device's profile")
     rated_w: int = Field(ge=1, le=100_000_000, description="watts that it draws when fully on")
-    priority: int = Field(ge=0, le=99, description="99 is shed first, 0 last")
+    priority: int = Field(ge=0, le=99, description="99 is shed first, 0 last and never for an overrun")
     min_on_s: float = Field(default=300, ge=0, le=86400, description="seconds that it stays on once on")
     min_off_s: float = Field(default=300, ge=0, le=86400, description="seconds that it stays off once off")
 

@@ -30,6 +30,7 @@ from gateway.sealing import Sealing, Signer, Store
 from gateway.supervise import Supervised
 from gateway.uplink.settings import Inbound, UplinkSettings
 from gateway.uplink.worker import Uplink
+from gateway.wire import cose
 from gateway.wire.keys import KeySet, SigningKey
 from gateway.wire.messages import Alarm, Birth, Heartbeat, Receipt, Resend, TimeReply, TimeRequest
 from gateway.wire.record import Recorder
@@ -123,6 +124,7 @@ class Agent:
             supervised.reads_again()
             self._first_read_ms.setdefault(meter.name, readings[0].boot_ms)
             self._acquisition.accept(readings)
+            self._commanding.metered(meter)
 
         supervised = Supervised(meter.name, lambda: meter.run(accept), now_s=lambda: self._clock.boot_ms() / 1000)
         self._supervised[meter.name] = supervised
@@ -179,10 +181,9 @@ class Agent:
             await self._store.call(outbox.resend, resend.epoch, resend.stream, resend.first, resend.last)
             self._uplink.again(resend.stream, resend.first, resend.last)
 
-    def heartbeat(self, heartbeat: Heartbeat) -> None:
-        """Note that the centre is alive, if it speaks to this boot."""
-        if heartbeat.boot_nonce == self._journal.boot_nonce:
-            self._commanding.heartbeat()
+    def heartbeat(self, heartbeat: Heartbeat, issuer: str, header: cose.Header) -> None:
+        """Note that the centre is alive."""
+        self._commanding.heartbeat(issuer, header.epoch, header.sequence, heartbeat.boot_nonce)
 
     def time(self, reply: TimeReply) -> None:
         """Take the centre's time."""

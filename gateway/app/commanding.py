@@ -5,18 +5,24 @@ import logging
 from collections.abc import Callable
 
 from config.site import Site
-from drivers.reading import Quality
+from drivers.ports import Meter
 from gateway.app import status
 from gateway.app.devices import Devices
 from gateway.clock import Clock
 from gateway.commands.admission import Settings
+from gateway.commands.command import Decision
 from gateway.commands.confirm import Power
 from gateway.commands.executor import Executor
 from gateway.commands.journal import Journal
 from gateway.commands.outside import Outside
 from gateway.commands.pace import RealPace
-from gateway.commands.reception import Heard, Reception
+from gateway.commands.reception import Reception
 from gateway.latest import Latest
+from gateway.shedding.effect import MeterPower
+from gateway.shedding.link import Settings as LinkSettings
+from gateway.shedding.overrun import Overrun
+from gateway.shedding.overrun import Settings as OverrunSettings
+from gateway.shedding.supervision import Supervision
 from gateway.uplink.settings import Inbound
 from gateway.wire.keys import KeySet
 
@@ -24,6 +30,9 @@ log = logging.getLogger(__name__)
 
 MOST_WAITING = 64
 """Messages that wait to be verified; no honest centre sends so many at once, and one that is lost is issued again."""
+
+KEPT_ON = 0
+"""Priority of a load that an overrun never sheds."""
 
 POWER_LABELS = ("sinsts", "papp")
 """Apparent power drawn, in standard and in historique mode; which one comes depends on the line."""
@@ -45,15 +54,28 @@ class Commanding:
         alarm: Callable[[str, str], None],
     ) -> None:
         self._clock = clock
-        self._latest = latest
-        self._meter = site.shedding.meter
+        self._power = [MeterPower(latest.get, f"{site.shedding.meter}.{label}") for label in POWER_LABELS]
+        self._meter = next((meter for meter in devices.linky if meter.name == site.shedding.meter), None)
+        self._overrun = _overrun(devices) if site.shedding.overrun else None
         self._waiting: asyncio.Queue[Inbound] = asyncio.Queue(MOST_WAITING)
+        self._decisions: asyncio.Queue[Decision] = asyncio.Queue()
+        pace = RealPace(clock)
+        self._link = Supervision(
+            clock=clock,
+            pace=pace,
+            settings=LinkSettings(
+                lost_ms=int(site.centre.heartbeat_lost_s * 1000), failsafe_ms=int(site.centre.failsafe_h * 3_600_000)
+            ),
+            boot_nonce=journal.boot_nonce,
+            running=lambda: bool(self._executor.shedding()),
+            tell=lambda state: log.info("the link to the centre: %s", state.replace("_", " ")),
+        )
         self._executor = Executor(
             gateway=site.gateway.id,
             loads=[(resource, devices.switches[resource.name]) for resource in devices.resources],
             journal=journal,
             clock=clock,
-            pace=RealPace(clock),
+            pace=pace,
             settings=Settings(
                 enabled=site.shedding.enabled,
                 max_duration_s=site.shedding.max_duration_s,
@@ -61,10 +83,17 @@ class Commanding:
                 release_spread_s=site.shedding.release_spread_s,
                 effect_after_s=site.shedding.effect_after_s,
             ),
-            outside=Outside(power=self._power, published=published, alarm=alarm),
+            outside=Outside(
+                power=self._drawn, published=published, alarm=alarm, admits=self._link.admits, link_up=self._link.up
+            ),
         )
         self._reception = Reception(
-            gateway=site.gateway.id, keys=keys, journal=journal, executor=self._executor, clock=clock, heard=self._heard
+            gateway=site.gateway.id,
+            keys=keys,
+            journal=journal,
+            executor=self._executor,
+            clock=clock,
+            heard=self._link.command,
         )
 
     def take(self, message: Inbound) -> None:
@@ -74,31 +103,43 @@ class Commanding:
         except asyncio.QueueFull:
             log.warning("more than %d commands at once: one is dropped, unread", MOST_WAITING)
 
-    def heartbeat(self) -> None:
-        """Note a verified heartbeat of the centre."""
+    def heartbeat(self, issuer: str, epoch: bytes, sequence: int, boot_nonce: bytes) -> None:
+        """Note a heartbeat whose signature is good."""
+        self._link.heartbeat(issuer, epoch, sequence, boot_nonce)
+
+    def metered(self, meter: Meter) -> None:
+        """Look whether the Linky that was just read tells an overrun, or the end of one."""
+        if self._overrun is None or self._meter is None or meter is not self._meter:
+            return
+        decision = self._overrun.seen(over=self._meter.overrun, now_ms=self._clock.boot_ms())
+        if decision is not None:
+            self._decisions.put_nowait(decision)
 
     async def run(self) -> None:
         """Take up what was being shed, then carry orders out until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._executor.run(), name="executor")
             group.create_task(self._receive(), name="reception")
+            group.create_task(self._decide(), name="overrun")
+            group.create_task(self._link.run(), name="link")
 
     def status(self) -> status.Json:
         """Say what is held back, and how the link to the centre stands."""
-        return status.shedding("", self._executor.shedding(), self._clock.boot_ms())
+        return status.shedding(self._link.state.value, self._executor.shedding(), self._clock.boot_ms())
 
     async def _receive(self) -> None:
         while True:
             message = await self._waiting.get()
             await self._reception.receive(message.payload, retained=message.retained)
 
-    def _heard(self, heard: Heard) -> None:
-        raise NotImplementedError
+    async def _decide(self) -> None:
+        while True:
+            await self._executor.submit(await self._decisions.get())
 
-    def _power(self) -> Power | None:
+    def _drawn(self) -> Power | None:
         """Give what the Linky last said that the building draws, in VA; None where no meter is to prove anything."""
-        readings = (self._latest.get(f"{self._meter}.{label}") for label in POWER_LABELS)
-        newest = max((r for r in readings if r is not None), key=lambda r: r.boot_ms, default=None)
-        if newest is None or not isinstance(newest.value, int):
-            return None
-        return Power(newest.value, newest.boot_ms, trustworthy=newest.quality is Quality.OK)
+        return max((p for p in (power() for power in self._power) if p), key=lambda p: p.boot_ms, default=None)
+
+
+def _overrun(devices: Devices) -> Overrun:
+    return Overrun(OverrunSettings(tuple(r.name for r in devices.resources if r.priority != KEPT_ON)))

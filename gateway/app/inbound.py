@@ -30,8 +30,8 @@ class Hears(Protocol):
     def resend(self, resend: Resend) -> None:
         """Send a range again."""
 
-    def heartbeat(self, heartbeat: Heartbeat) -> None:
-        """Note that the centre is alive."""
+    def heartbeat(self, heartbeat: Heartbeat, issuer: str, header: cose.Header) -> None:
+        """Note that the centre, known as `issuer`, is alive."""
 
     def time(self, reply: TimeReply) -> None:
         """Take the centre's time."""
@@ -46,11 +46,13 @@ class Inbound:
         self._public = keys.with_role("receipt")
         self._highest: dict[tuple[bytes, bytes], int] = {}
         self.refused = 0
-        self._readers: Mapping[str, Callable[[bytes], None]] = {
-            Receipt.CONTENT: lambda payload: hears.receipt(Receipt.decode(payload)),
-            Resend.CONTENT: lambda payload: hears.resend(Resend.decode(payload)),
-            Heartbeat.CONTENT: lambda payload: hears.heartbeat(Heartbeat.decode(payload)),
-            TimeReply.CONTENT: lambda payload: hears.time(TimeReply.decode(payload)),
+        self._readers: Mapping[str, Callable[[cose.Verified], None]] = {
+            Receipt.CONTENT: lambda said: hears.receipt(Receipt.decode(said.payload)),
+            Resend.CONTENT: lambda said: hears.resend(Resend.decode(said.payload)),
+            Heartbeat.CONTENT: lambda said: hears.heartbeat(
+                Heartbeat.decode(said.payload), keys.issuer_of(said.header.key_id), said.header
+            ),
+            TimeReply.CONTENT: lambda said: hears.time(TimeReply.decode(said.payload)),
         }
 
     def take(self, message: bytes) -> None:
@@ -78,4 +80,4 @@ class Inbound:
         if header.sequence <= self._highest.get(counter, 0):
             raise WireError(f"message {header.sequence} of {header.key_id!r} came again, or late")
         self._highest[counter] = header.sequence
-        reader(verified.payload)
+        reader(verified)

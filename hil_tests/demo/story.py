@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from gateway.centre.service import Centre
 from gateway.centre.settings import CentreSettings
+from gateway.wire.messages import Answer
 from hil_tests.bench.broker import Broker
 from hil_tests.bench.pki import CENTRE_EPOCH, make_site_keys
 from hil_tests.bench.processes import Agent, Bench
@@ -23,6 +24,7 @@ GATEWAY = "gw-demo"
 POWER = f"{LINKY}.sinsts"
 
 SHED_PERCENT = 40
+CENTRE_LOOKS_S = 1.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +225,7 @@ class Story:
         from_ms = _boot_ms()
         self.screen.say(f"The centre orders: shed {SHED_PERCENT} % for {self.pace.shed_s} s, signed.", colour=BOLD)
         command = await self.centre.shed(GATEWAY, SHED_PERCENT, self.pace.shed_s)
-        started = (await self.centre.answered(command, ("started", *_ENDS), 15)).answer
+        started = await self._answer(command, "started", patience_s=15)
         noted.acknowledged = started.state == "started"
         if not noted.acknowledged:
             noted.finished = started.state
@@ -235,7 +237,7 @@ class Story:
             f"Written and read back {noted.order_to_relay_ms} ms after the order. The meter is watched for the effect.",
             colour=GREEN,
         )
-        ended = (await self.centre.answered(command, _ENDS, self.pace.shed_s + 30)).answer
+        ended = await self._answer(command, patience_s=self.pace.shed_s + 30)
         noted.finished = ended.state
         noted.after = (await self.bench.ask("loads"))["loads"]
         done_ms = _boot_ms()
@@ -266,11 +268,18 @@ class Story:
         await self._counted()
 
     async def _counted(self) -> None:
-        """Wait until the centre has decoded what it has committed."""
-        last = -1
-        while self.centre.verified_readings != last or self.centre.counts.undecoded:
-            last = self.centre.verified_readings
-            await asyncio.sleep(1.2)
+        """Wait until the centre, which looks once a second, has decoded all that it committed until now."""
+        deadline = time.monotonic() + 20
+        await asyncio.sleep(CENTRE_LOOKS_S)
+        while self.centre.counts.undecoded and time.monotonic() < deadline:
+            await asyncio.sleep(CENTRE_LOOKS_S)
+
+    async def _answer(self, command: str, *states: str, patience_s: float) -> Answer:
+        """Wait for an answer in one of these states, or for the last one."""
+        try:
+            return (await self.centre.answered(command, (*states, *_ENDS), patience_s)).answer
+        except TimeoutError:
+            raise TimeoutError(f"no answer to the order within {patience_s:.0f} s") from None
 
     def _power(self, first_ms: int, last_ms: int) -> int | None:
         """Give the mean of the verified apparent power between two moments, in VA."""
