@@ -266,6 +266,7 @@ class Centre:
             while await self._on_store(decode.count):
                 self._tallies = await self._on_store(Store.tallies)
             self._tallies = await self._on_store(Store.tallies)
+            self._undecoded = await self._on_store(_undecoded)
 
     # What goes
 
@@ -304,7 +305,6 @@ class Centre:
             now_ms = time.monotonic_ns() // 1_000_000
             wanted = await self._on_store(partial(_wanted, holes=self._holes, now_ms=now_ms))
             self._gaps = await self._on_store(_missing)
-            self._undecoded = await self._on_store(lambda store: store.undecoded_count(SEGMENT))
             for (gateway, _, _), resend in wanted:
                 await self._voice.resend(gateway, resend)
             await self._dispatch.watch()
@@ -331,3 +331,7 @@ def _wanted(store: Store, holes: Holes, now_ms: int) -> list[tuple[StreamKey, Re
 
 def _missing(store: Store) -> int:
     return sum(last - first + 1 for _, coverage in store.streams() for first, last in coverage.gaps())
+
+
+def _undecoded(store: Store) -> int:
+    return store.undecoded_count(SEGMENT)
