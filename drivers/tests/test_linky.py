@@ -1,0 +1,352 @@
+"""The Linky as a Meter, on a real pty and with a clock that the test moves where time must pass."""
+
+import asyncio
+import logging
+import os
+import time
+import tty
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+
+from config.channel import Quantity
+from drivers.errors import PortLeft, PortMissing
+from drivers.linky import LinkyMeter
+from drivers.linky_channels import channels_of, reading_value
+from drivers.linky_search import ModeSearch
+from drivers.reading import Quality, Reading
+from linky_tic.group import Group
+from linky_tic.label import Mode
+from linky_tic.labels import HISTORIQUE, STANDARD
+from linky_tic.tests.encoder import Item, MeterState, encode_frame, items_of
+
+STATE = MeterState(power_va=(2_345,), east_wh=12_345_678, tariff="HC", running=2)
+FRAMES = {mode: encode_frame(mode, items_of(mode, STATE)) for mode in Mode}
+
+
+class Clock:
+    """Boot time that runs as it does, plus what a test adds."""
+
+    def __init__(self) -> None:
+        self.added_ms = 0
+
+    def __call__(self) -> int:
+        """Give CLOCK_BOOTTIME in ms."""
+        return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000 + self.added_ms
+
+
+class Rig:
+    """A pty, a meter on it, and what the meter gave."""
+
+    def __init__(self) -> None:
+        self.master, self.slave = os.openpty()
+        tty.setraw(self.slave)
+        self.port = os.ttyname(self.slave)
+        self.clock = Clock()
+        self.ticks: list[Sequence[Reading]] = []
+
+    def meter(self, mode: str = "auto", remembered: str | None = None) -> LinkyMeter:
+        """Make a meter on this pty."""
+        return LinkyMeter("linky", self.port, boot_ms=self.clock, mode=mode, remembered_mode=remembered)
+
+    @asynccontextmanager
+    async def running(self, meter: LinkyMeter) -> AsyncIterator[None]:
+        """Run the meter meanwhile."""
+        task = asyncio.create_task(meter.run(self.ticks.append))
+        await until(lambda: meter.state != "not open")
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    def write(self, data: bytes) -> None:
+        """Put characters on the line."""
+        os.write(self.master, data)
+
+    def close(self) -> None:
+        """Take everything down."""
+        for fd in (self.master, self.slave):
+            with suppress(OSError):
+                os.close(fd)
+
+
+@pytest.fixture
+def rig() -> Iterator[Rig]:
+    """Give a rig, closed in the end."""
+    made = Rig()
+    yield made
+    made.close()
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait for what must come; the test fails if it does not."""
+    async with asyncio.timeout(8):
+        while True:
+            if condition():
+                return
+            await asyncio.sleep(0.01)
+
+
+def told(tick: Sequence[Reading]) -> dict[str, int | str]:
+    """Give the values of a tick by channel."""
+    return {reading.channel.name: reading.value for reading in tick}
+
+
+@pytest.mark.parametrize("mode", Mode)
+async def test_a_frame_is_one_tick(rig: Rig, mode: Mode) -> None:
+    """Every value of a frame comes in one tick of one moment; neither the meter's number nor its clock does."""
+    meter = rig.meter(remembered=mode)
+    before = rig.clock()
+    async with rig.running(meter):
+        rig.write(FRAMES[mode])
+        await until(lambda: rig.ticks)
+    (tick,) = rig.ticks
+    assert len({reading.boot_ms for reading in tick}) == 1
+    assert before <= tick[0].boot_ms <= rig.clock()
+    names = {item.label for item in items_of(mode, STATE)} - {"ADSC", "ADCO", "PRM", "DATE"}
+    values = told(tick)
+    assert set(values) == {f"linky.{name.lower()}" for name in names}
+    power = "linky.sinsts" if mode is Mode.STANDARD else "linky.papp"
+    assert values[power] == (2_345 if mode is Mode.STANDARD else 2_350)
+    assert meter.power_va == (tick[0].boot_ms, values[power])
+    assert {reading.channel for reading in tick} <= set(meter.channels)
+    assert (meter.line_mode, meter.state) == (mode.value, "not open")
+
+
+@pytest.mark.parametrize("remembered", [None, "historique", "standard", "nonsense"])
+@pytest.mark.parametrize("mode", Mode)
+async def test_the_mode_is_found_whatever_was_remembered(rig: Rig, mode: Mode, remembered: str | None) -> None:
+    """From any starting point the meter's mode is found, and remembered for the next start."""
+    meter = rig.meter(remembered=remembered)
+    async with rig.running(meter):
+        rig.write(FRAMES[mode])
+        await until(lambda: meter.state == f"{mode.value}, {mode.baud} Bd")
+        assert meter.line_mode == mode.value
+
+
+async def test_a_fixed_mode_believes_nothing_else(rig: Rig) -> None:
+    """A meter that the site file says is historique gives no reading from standard frames, and says why."""
+    meter = rig.meter(mode="historique")
+    async with rig.running(meter):
+        rig.write(FRAMES[Mode.STANDARD])
+        await until(lambda: meter.counters["groups_unknown_label"] > 30)
+        for _ in range(4):
+            rig.clock.added_ms += 2_000
+            rig.write(FRAMES[Mode.STANDARD])
+            await asyncio.sleep(0.3)
+        assert meter.state.startswith("only noise for ")
+        assert meter.state.endswith("check the wires, the adapter and the mode (historique, 1200 Bd)")
+    assert rig.ticks == []
+    assert meter.counters["groups_valid"] == 0
+
+
+def test_another_mode_is_refused() -> None:
+    """A mode that does not exist is refused at once."""
+    with pytest.raises(ValueError, match="fast"):
+        LinkyMeter("linky", "/dev/null", boot_ms=Clock(), mode="fast")
+
+
+async def test_a_change_of_mode_is_followed(rig: Rig) -> None:
+    """When the meter is switched to the other mode from afar, its frames are read again."""
+    meter = rig.meter(remembered="standard")
+    async with rig.running(meter):
+        rig.write(FRAMES[Mode.STANDARD])
+        await until(lambda: len(rig.ticks) == 1)
+        for _ in range(2):
+            rig.write(FRAMES[Mode.HISTORIQUE])
+        await until(lambda: len(rig.ticks) >= 3)
+        assert (meter.line_mode, meter.state) == ("historique", "historique, 1200 Bd")
+
+
+async def test_an_overrun_is_told_and_ends(rig: Rig) -> None:
+    """ADPS raises `overrun` before its frame ends; the next frame without it lowers it."""
+    meter = rig.meter(remembered="historique")
+    over = encode_frame(Mode.HISTORIQUE, items_of(Mode.HISTORIQUE, MeterState(power_va=(9_999,), overrun=True)))
+    async with rig.running(meter):
+        rig.write(over[:-30])
+        await until(lambda: meter.overrun)
+        assert rig.ticks == []
+        rig.write(over[-30:] + FRAMES[Mode.HISTORIQUE])
+        await until(lambda: len(rig.ticks) == 2)
+        assert not meter.overrun
+
+
+async def test_an_overrun_is_not_claimed_for_ever(rig: Rig) -> None:
+    """When the line falls silent during an overrun, it is no longer claimed after ten seconds."""
+    meter = rig.meter(remembered="standard")
+    async with rig.running(meter):
+        rig.write(encode_frame(Mode.STANDARD, [Item("STGE", "00000080"), Item("SINSTS", "09999")]))
+        await until(lambda: meter.overrun)
+        rig.clock.added_ms = 11_000
+        assert not meter.overrun
+
+
+async def test_silence_is_said_and_ends(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    """A silent line says for how long and what to check, within 5 s, once in the log; the next frame ends it."""
+    caplog.set_level(logging.INFO)
+    meter = rig.meter(remembered="standard")
+    async with rig.running(meter):
+        rig.write(FRAMES[Mode.STANDARD])
+        await until(lambda: rig.ticks)
+        rig.clock.added_ms = 5_000
+        assert meter.state.startswith("silent for 5 s: check the wires")
+        await until(lambda: any("silent" in record.message for record in caplog.records))
+        rig.clock.added_ms = 30_000
+        await asyncio.sleep(1.5)
+        rig.write(FRAMES[Mode.STANDARD])
+        await until(lambda: len(rig.ticks) == 2)
+        assert meter.state == "standard, 9600 Bd"
+    assert sum("silent" in record.message for record in caplog.records) == 1
+
+
+async def test_a_silent_port_is_opened_anew(rig: Rig) -> None:
+    """After a minute of silence the port is closed and opened again, and frames are read as before."""
+    meter = rig.meter(remembered="standard")
+    async with rig.running(meter):
+        rig.write(FRAMES[Mode.STANDARD])
+        await until(lambda: rig.ticks)
+        rig.clock.added_ms = 61_000
+        await until(lambda: meter.counters["openings"] == 2)
+        rig.write(FRAMES[Mode.STANDARD])
+        await until(lambda: len(rig.ticks) == 2)
+
+
+async def test_a_cut_frame_gives_its_good_groups(rig: Rig) -> None:
+    """What was received of a frame is delivered when the line pauses, damaged groups left out and counted."""
+    meter = rig.meter(remembered="standard")
+    items = [Item("EAST", "000000123"), Item("SINSTS", "00500"), Item("PREF", "09")]
+    data = encode_frame(Mode.STANDARD, items).replace(b"00500", b"00501")
+    async with rig.running(meter):
+        rig.write(data[:-6])
+        await until(lambda: rig.ticks)
+    assert told(rig.ticks[0]) == {"linky.east": 123}
+    counters = meter.counters
+    assert (counters["groups_checksum"], counters["groups_cut"], counters["groups_valid"]) == (1, 1, 1)
+    assert (counters["frames"], counters["frames_incomplete"]) == (0, 1)
+
+
+async def test_an_implausible_value_is_suspect(rig: Rig) -> None:
+    """A power that its current cannot carry, and an index that goes backwards, come as SUSPECT, with their values."""
+    meter = rig.meter(remembered="standard")
+    first = [Item("EAST", "000000123"), Item("IRMS1", "002"), Item("URMS1", "230"), Item("SINSTS1", "48370")]
+    async with rig.running(meter):
+        rig.write(encode_frame(Mode.STANDARD, first))
+        rig.write(encode_frame(Mode.STANDARD, [Item("EAST", "000000100")]))
+        await until(lambda: len(rig.ticks) == 2)
+    suspect = [
+        (reading.channel.name, reading.value)
+        for tick in rig.ticks
+        for reading in tick
+        if reading.quality is Quality.SUSPECT
+    ]
+    assert suspect == [("linky.sinsts1", 48_370), ("linky.east", 100)]
+
+
+async def test_noise_does_not_flood_the_log(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    """A thousand damaged groups are counted, and told in no line of the log."""
+    caplog.set_level(logging.DEBUG, logger="drivers.linky")
+    meter = rig.meter(remembered="standard")
+    damaged = encode_frame(Mode.STANDARD, [Item("SINSTS", "00500")] * 100).replace(b"00500", b"00400")
+    async with rig.running(meter):
+        rig.write(FRAMES[Mode.STANDARD])
+        await until(lambda: meter.line_mode and meter.counters["frames"] == 1)
+        for _ in range(10):
+            rig.write(damaged)
+            await asyncio.sleep(0.15)
+        await until(lambda: meter.counters["groups_checksum"] == 1_000)
+    assert len(caplog.records) <= 2
+
+
+async def test_a_port_that_leaves_ends_the_driver_with_what_was_read(rig: Rig) -> None:
+    """When the adapter is pulled out, the groups already read are delivered and PortLeft is raised."""
+    meter = rig.meter(remembered="standard")
+    task = asyncio.create_task(meter.run(rig.ticks.append))
+    await until(lambda: meter.state != "not open")
+    rig.write(FRAMES[Mode.STANDARD][:200])
+    await until(lambda: meter.counters["groups_valid"])
+    os.close(rig.master)
+    with pytest.raises(PortLeft):
+        await task
+    assert told(rig.ticks[0])["linky.vtic"] == "02"
+    assert meter.state == "not open"
+
+
+async def test_a_missing_port_is_told() -> None:
+    """A meter without its port fails at once, naming the port and what to do."""
+    with pytest.raises(PortMissing, match=r"/nowhere/tic is not there: plug"):
+        await LinkyMeter("linky", "/nowhere/tic", boot_ms=Clock()).run(lambda _: None)
+
+
+async def test_frames_that_waited_are_dated_back(rig: Rig) -> None:
+    """Of two frames read in one piece, the first is dated earlier by the time that the second took on the line."""
+    meter = rig.meter(remembered="standard")
+    frame = FRAMES[Mode.STANDARD]
+    async with rig.running(meter):
+        rig.clock.added_ms = 5_000
+        rig.write(frame + frame)
+        await until(lambda: len(rig.ticks) == 2)
+    first, second = (tick[0].boot_ms for tick in rig.ticks)
+    assert second - first == len(frame) * 10_000 // 9_600
+
+
+def test_every_label_that_is_a_value_has_a_channel() -> None:
+    """Both modes' labels have a channel each in a stable order, but for the meter's names and its clock."""
+    channels = channels_of("linky")
+    labels = [label.name for label in (*STANDARD, *HISTORIQUE)]
+    assert list(channels) == [name for name in labels if name not in {"ADSC", "ADCO", "PRM", "DATE"}]
+    assert len({channel.name for channel in channels.values()}) == len(channels)
+    assert {channel.group for channel in channels.values()} == {"linky"}
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [
+        ("EAST", (Quantity.ACTIVE_ENERGY_IMPORT, "Wh", 0, "1-0:1.8.0", None)),
+        ("EASF10", (Quantity.ACTIVE_ENERGY_IMPORT, "Wh", 0, "1-0:1.8.10", None)),
+        ("ERQ4", (Quantity.REACTIVE_ENERGY, "varh", 0, "1-0:8.8.0", None)),
+        ("IRMS3", (Quantity.CURRENT, "A", 0, "1-0:71.7.0", 3)),
+        ("SINSTS2", (Quantity.APPARENT_POWER_IMPORT, "VA", 0, "1-0:49.7.0", 2)),
+        ("SMAXSN1-1", (Quantity.APPARENT_POWER_IMPORT, "VA", 0, None, 1)),
+        ("PREF", (Quantity.SUBSCRIBED_POWER, "VA", 3, None, None)),
+        ("CCAIN", (Quantity.ACTIVE_POWER_EXPORT, "W", 0, "1-0:2.5.0", None)),
+        ("BBRHPJR", (Quantity.ACTIVE_ENERGY_IMPORT, "Wh", 0, "1-0:1.8.6", None)),
+        ("GAZ", (Quantity.GAS_VOLUME, "m3", -2, None, None)),
+    ],
+)
+def test_what_a_label_measures(label: str, expected: tuple[Quantity, str, int, str | None, int | None]) -> None:
+    """A label's channel has its quantity, unit, exponent, code and phase."""
+    channel = channels_of("m")[label]
+    assert (channel.quantity, channel.unit, channel.exponent, channel.obis, channel.phase) == expected
+
+
+def test_values_are_what_their_channel_says() -> None:
+    """Registers are numbers, calendars and tariffs texts as sent, the edge of a mobile peak a moment."""
+    channels = channels_of("m")
+    for group, value in (
+        (Group("STGE", "003A0001", mode=Mode.STANDARD), 0x3A0001),
+        (Group("RELAIS", "129", mode=Mode.STANDARD), 129),
+        (Group("LTARF", "    HC  BLEU    ", mode=Mode.STANDARD), "    HC  BLEU    "),
+        (Group("DPM1", "01", " 250115060000", mode=Mode.STANDARD), " 250115060000 01"),
+        (Group("PTEC", "HP..", mode=Mode.HISTORIQUE), "HP.."),
+    ):
+        assert reading_value(group) == value
+        assert channels[group.label].is_text is isinstance(value, str)
+
+
+def test_the_search_tries_each_speed_in_turn_and_then_settles() -> None:
+    """Characters without sense change the speed within 2.5 s, silence never does, two groups settle it."""
+    search = ModeSearch()
+    nothing = dict.fromkeys(Mode, 0)
+    assert not any(search.heard(now, 0, nothing) for now in range(0, 60_000, 100))
+    changes = [now for now in range(60_000, 66_000, 100) if search.heard(now, 10, nothing)]
+    assert [now - 60_000 for now in changes] == [2_600, 4_700]
+    assert search.trying is Mode.HISTORIQUE
+    assert not search.heard(66_000, 50, nothing | {Mode.HISTORIQUE: 2})
+    assert search.found is Mode.HISTORIQUE
+    assert not any(search.heard(now, 50, nothing | {Mode.HISTORIQUE: 1}) for now in range(66_100, 90_000, 100))
+    lost = [now for now in range(90_000, 95_000, 100) if search.heard(now, 50, nothing)]
+    assert lost[0] - 90_000 <= 3_100
+    assert search.resynchronisations == 1
