@@ -24,8 +24,9 @@ class Course:
     """One command on its way. Times are boot time of `boot_id`, in ms; UTC where it is known, None where not.
 
     `values`: load -> value that it is to hold; `touched`: every load that it ever asked for; `failed`: load -> why
-    it does not hold; `due_ms` is the start with its random spread, `start_ms` and `end_ms` are the signed ones.
-    `loads` names the target's loads.
+    it does not hold; `due_ms` is the start with its random spread, `release_ms` what the spread of its releases
+    counts from, None for a release at once; `start_ms` and `end_ms` are the signed ones. `loads` names the target's
+    loads.
     """
 
     id: str
@@ -58,6 +59,7 @@ class Course:
     before_ms: int | None = None
     during_w: int | None = None
     confirm_until_ms: int | None = None
+    release_ms: int | None = None
     life: Life = field(default_factory=Life)
 
     @property

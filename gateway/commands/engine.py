@@ -93,6 +93,9 @@ class Engine:
         course.life, course.reason = life, reason or kept
         if event is Event.REGAIN:
             course.read_back = {}
+        course.release_ms = self.clock.boot_ms() if Action.RELEASE in actions else course.release_ms
+        if Action.RELEASE_NOW in actions:
+            course.release_ms = None
         told = [answers.answer(course, self.times(), self._detail(course))] if Action.ANSWER in actions else []
         with_it = first or Change()
         change = Change(
@@ -118,10 +121,18 @@ class Engine:
         if Action.CONFIRM in actions:
             course.confirm_until_ms = now + int(self.settings.effect_after_s * 1000)
         if Action.RELEASE in actions or Action.RELEASE_NOW in actions:
-            longest_s = self.settings.release_spread_s if Action.RELEASE in actions else 0
             for load in course.touched:
-                later_ms = spread_ms(self.gateway, f"{course.id}\0{load}", longest_s)
-                self.arbiter.arrange(load, not_before_ms=now + later_ms, at_once=event is Event.SAFETY)
+                self.arbiter.arrange(
+                    load, not_before_ms=self.release_at_ms(course, load), at_once=event is Event.SAFETY
+                )
+
+    def release_at_ms(self, course: Course, load: str) -> int:
+        """Give when a course gives a load back: at once, or at its moment in the spread, which a restart keeps."""
+        if course.release_ms is None:
+            return 0
+        # In another boot the spread counts from the boot itself: a crash loop must not put a release off for ever.
+        begin_ms = course.release_ms if course.boot_id == self.clock.boot_id.hex() else 0
+        return begin_ms + spread_ms(self.gateway, f"{course.id}\0{load}", self.settings.release_spread_s)
 
     def _detail(self, course: Course) -> dict[str, answers.Value]:
         """Tell what belongs to the state that was reached."""

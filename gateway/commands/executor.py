@@ -19,6 +19,7 @@ from gateway.commands.allocate import Resource
 from gateway.commands.arbiter import HOLDING
 from gateway.commands.change import Arrival, Change, Entry
 from gateway.commands.command import Authorized, Decision, LocalOrder
+from gateway.commands.course import Course
 from gateway.commands.engine import Engine, Job
 from gateway.commands.intake import Ruling
 from gateway.commands.journal import Journal
@@ -165,12 +166,19 @@ class Executor:
         await startup.end_opt_outs(engine)
         await startup.raise_floor(engine)
         for course in list(engine.courses.values()):
-            if course.state in {State.NEEDS_TIME, State.INTERRUPTED}:
-                await startup.time_known(engine, course)
-            elif (event := agenda.due(course, engine.facts(course))) is not None:
-                await engine.apply(course, event, reason="priority" if event is event.OUTRANK else None)
-            elif course.state is State.ACTIVE:
-                await engine.confirm(course)
+            life = None
+            while life != course.life:
+                life = course.life
+                await self._look_at(course)
+
+    async def _look_at(self, course: Course) -> None:
+        engine = self._engine
+        if course.state in {State.NEEDS_TIME, State.INTERRUPTED}:
+            await startup.time_known(engine, course)
+        elif (event := agenda.due(course, engine.facts(course))) is not None:
+            await engine.apply(course, event, reason="priority" if event is event.OUTRANK else None)
+        elif course.state is State.ACTIVE:
+            await engine.confirm(course)
 
     def _next_ms(self) -> int:
         """When to look again if nothing else happens."""

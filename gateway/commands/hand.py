@@ -81,6 +81,7 @@ class Hand:
         self._switched_ms: int | None = None
         self._not_before_ms = 0
         self._at_once = False
+        self._releasing = False
         self._failures = 0
         self._wake = asyncio.Event()
 
@@ -133,16 +134,18 @@ class Hand:
         """Drive the load to `value`; `Boss.held` tells the outcome."""
         self._goal = value
         self._reserved = False
+        self._releasing = False
         self._wake.set()
 
     def release(self, not_before_ms: int, *, at_once: bool = False) -> None:
         """Give the old value back, not before that boot time; `at_once` (local safety) waits for nothing."""
-        if self._goal is None and self._not_before_ms <= not_before_ms and not at_once:
-            self._wake.set()
-            return
+        if not self._releasing:
+            self._not_before_ms, self._at_once = not_before_ms, at_once
+        else:  # one that is under way may come sooner, never later
+            self._not_before_ms = min(self._not_before_ms, not_before_ms)
+            self._at_once = self._at_once or at_once
         self._goal = None
-        self._not_before_ms = not_before_ms
-        self._at_once = at_once
+        self._releasing = True
         self._wake.set()
 
     async def run(self) -> None:
@@ -154,7 +157,7 @@ class Hand:
                 continue
             if self._goal is not None:
                 await self._hold(self._goal)
-            elif not self._reserved:
+            elif self._releasing and not self._reserved:
                 await self._release(self.original)
 
     async def _ready(self, ready_ms: int, *, tell: bool) -> bool:
@@ -266,4 +269,5 @@ class Hand:
         # value here.
         if not self._wanted():
             self.original = None
+            self._releasing = False
             self._boss.freed()

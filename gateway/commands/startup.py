@@ -41,7 +41,9 @@ async def take_up(engine: Engine) -> None:
         await _resume(engine, course, times)
     for name, hand in engine.hands.items():
         if not hand.free:
-            engine.arbiter.arrange(name)
+            leaving = [c for c in engine.courses.values() if c.state is State.RELEASING and name in c.touched]
+            moment_ms = max((engine.release_at_ms(course, name) for course in leaving), default=0)
+            engine.arbiter.arrange(name, not_before_ms=moment_ms)
     for name in held.keys() - engine.hands.keys():
         engine.outside.alarm(
             "load_unknown", f"{name} was held back at {held[name]} and is no longer in the site: set it by hand"

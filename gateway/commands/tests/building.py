@@ -269,8 +269,7 @@ class Building:
         )
         return replace(ready, **changes)
 
-    def signed(self, command: Command, *, sequence: int | None = None, **changes: Any) -> bytes:  # noqa: ANN401 -
-    Header's
+    def signed(self, command: Command, *, sequence: int | None = None, **changes: Any) -> bytes:  # noqa: ANN401 - of Header
         """Sign a command as the centre does, with the next number unless told."""
         self.sequence = sequence if sequence is not None else self.sequence + 1
         header = cose.Header(b"centre", Command.CONTENT, GATEWAY, "cmd", EPOCH, self.sequence)
