@@ -1,0 +1,1 @@
+"""Devices: protocol in, Readings out; and the switches that hold loads back."""

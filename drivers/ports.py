@@ -23,7 +23,7 @@ class Meter(Protocol):
 
     @property
     def state(self) -> str:
-        """One short line for people: what it is doing or what is wrong ("standard, 9600 Bd", "silent for 12 s")."""
+        """One short line for people: what it is doing or what is wrong ("standard, 9600 Bd")."""
 
     async def run(self, accept: Accept) -> None:
         """Read until cancelled; raise DriverError when the device or its line fails (the supervisor starts it again)."""

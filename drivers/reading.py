@@ -16,7 +16,7 @@ class Quality(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One value: an exact integer (`value x 10**channel.exponent` in `channel.unit`), or a text where `channel.is_text`.
+    """One value: an exact integer (`value x 10**channel.exponent` in `channel.unit`), or a text if `channel.is_text`.
 
     `boot_ms` is CLOCK_BOOTTIME in milliseconds when the value was complete (last byte of the frame, reply of the poll).
     """

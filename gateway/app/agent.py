@@ -184,6 +184,7 @@ class Agent:
     def heartbeat(self, heartbeat: Heartbeat, issuer: str, header: cose.Header) -> None:
         """Note that the centre is alive."""
         self._commanding.heartbeat(issuer, header.epoch, header.sequence, heartbeat.boot_nonce)
+        self._uplink.heard()
 
     def time(self, reply: TimeReply) -> None:
         """Take the centre's time."""

@@ -44,7 +44,7 @@ class Inbound:
         self._gateway = gateway
         self._keys = keys
         self._public = keys.with_role("receipt")
-        self._highest: dict[tuple[bytes, bytes], int] = {}
+        self._highest: dict[tuple[bytes, str], int] = {}
         self.refused = 0
         self._readers: Mapping[str, Callable[[cose.Verified], None]] = {
             Receipt.CONTENT: lambda said: hears.receipt(Receipt.decode(said.payload)),
@@ -75,8 +75,9 @@ class Inbound:
         reader = self._readers.get(header.content)
         if reader is None:
             raise WireError(f"content {header.content!r} is not known here: a newer centre needs a newer gateway")
-        counter = (header.key_id, header.epoch)
         # Whatever the broker or a stranger repeats was said before, and an old heartbeat must not count as a new one.
+        # By content, because a heartbeat (QoS 0) may overtake a receipt (QoS 1) that the broker has queued.
+        counter = (header.key_id, header.content)
         if header.sequence <= self._highest.get(counter, 0):
             raise WireError(f"message {header.sequence} of {header.key_id!r} came again, or late")
         self._highest[counter] = header.sequence

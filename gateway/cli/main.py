@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 DEFAULT_SITE = Path("/etc/gateway/site.toml")
 
@@ -90,10 +91,11 @@ def run(arguments: Sequence[str] | None = None) -> None:
     sys.exit(code)
 
 
-Subcommands = argparse._SubParsersAction  # type: ignore[type-arg]  # noqa: SLF001 - argparse gives it no public name
+if TYPE_CHECKING:
+    Subcommands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - argparse has no public name for it
 
 
-def _command(commands: Subcommands, name: str, text: str, answer: Answer, example: str) -> argparse.ArgumentParser:
+def _command(commands: "Subcommands", name: str, text: str, answer: Answer, example: str) -> argparse.ArgumentParser:
     made: argparse.ArgumentParser = commands.add_parser(
         name, help=text, description=text[0].upper() + text[1:] + ".", epilog=f"Example: {example}"
     )
@@ -101,7 +103,7 @@ def _command(commands: Subcommands, name: str, text: str, answer: Answer, exampl
     return made
 
 
-def _family(commands: Subcommands, name: str, text: str) -> Subcommands:
+def _family(commands: "Subcommands", name: str, text: str) -> "Subcommands":
     made: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
     return made.add_subparsers(dest=f"{name}_command", required=True, metavar="COMMAND")
 

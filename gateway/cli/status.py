@@ -25,7 +25,7 @@ def status(site: Path, socket: Path | None, *, as_json: bool, timeout_s: float) 
     return OK
 
 
-class NoSocketNamed(Exception):  # noqa: N818 - says what is so
+class NoSocketNamed(Exception):
     """The site file does not tell where the agent listens."""
 
 

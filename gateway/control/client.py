@@ -9,11 +9,11 @@ from typing import Any
 LARGEST_ANSWER = 4 * 1024 * 1024
 
 
-class AgentUnreachable(Exception):  # noqa: N818 - says what is so, as an operator would
+class AgentUnreachable(Exception):
     """The agent does not answer on its control socket; the text says what to do."""
 
 
-class AgentRefused(Exception):  # noqa: N818 - as above
+class AgentRefused(Exception):
     """The agent answered, and refused; `status` is the HTTP status."""
 
     def __init__(self, status: int, text: str) -> None:

@@ -155,9 +155,9 @@ class Alarm(_Message):
 class Command(_Message):
     """An order to a building; issuer, number and audience stand in the header (key id, sequence, gateway).
 
-    `target` is "building" or a load; `start_utc_ms` None means now; of two orders the lower `priority` wins;
-    `boot_nonce` binds an order to one boot, for a gateway without a trusted clock. `refers_to` is the id of the order
-    that a cancel or a modify is about.
+    A `magnitude_percent` outside 0 to 100 is answered (clamped, or refused), not garbled. `target` is "building" or a
+    load; `start_utc_ms` None means now; of two orders the lower `priority` wins; `boot_nonce` binds an order to one
+    boot, for a gateway without a trusted clock. `refers_to` is the id of the order that a cancel or a modify is about.
     """
 
     CONTENT: ClassVar[str] = "gw/command;v=1"
@@ -165,7 +165,7 @@ class Command(_Message):
         Field(1, "id", fields.text(64, 1)),
         Field(2, "operation", fields.text(16, 1)),
         Field(3, "target", fields.text(64, 1)),
-        Field(4, "magnitude_percent", fields.integer(0, 100)),
+        Field(4, "magnitude_percent", fields.integer(-1000, 1000)),
         Field(5, "start_utc_ms", _MS, optional=True),
         Field(6, "duration_s", fields.integer(0, 7 * 86_400)),
         Field(7, "priority", fields.integer(0, 15)),

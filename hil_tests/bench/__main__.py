@@ -7,7 +7,8 @@ Says in one JSON line where its ends are, obeys JSON lines on its standard input
     {"order": "linky", "silent": true}        sets `silent`, `noise` or `mode` of the Linky, or with "plugged" plugs it
     {"order": "unit", "unit": 2, "silent": true}   silences a unit of the BMS, or lets it speak again
 
-What is put on the wires goes to FOLDER/ledger.jsonl, a line each: {"boot_ms", "values": {channel: value}}.
+What is put on the wires goes to FOLDER/ledger.jsonl, a line each: {"boot_ms", "certain", "values": {channel: value}};
+`certain` is false for what may have been heard in part only.
 """
 
 import argparse
@@ -97,15 +98,21 @@ class Devices:
         return {"ok": True}
 
     def _frame(self, frame: SentFrame) -> None:
-        # A frame that nobody could have read, or that was damaged on its way, is no loss of the gateway's.
-        if frame.fate is Fate.HEARD:
-            self._note(frame.boot_ms, {f"{LINKY}.{label.lower()}": value for label, value in frame.values.items()})
+        values = {f"{LINKY}.{label.lower()}": value for label, value in frame.values.items()}
+        # What nobody could have read whole is no loss of the gateway's; of a cut frame it may have the good groups.
+        self._note(frame.boot_ms, values, certain=frame.fate is Fate.HEARD)
 
     def _registers(self, at_ms: int, unit: int, values: Mapping[str, int]) -> None:
-        self._note(at_ms, {f"{DEVICES[unit]}.{key}": value for key, value in values.items()})
+        points = sorted(
+            (p for p in self.bms.profiles[unit].points if p.key in values), key=lambda p: (p.table, p.address)
+        )
+        # A request goes from the first to the last value that is wanted; what is polled at another pace and merely lies
+        # in between is read over.
+        wanted = [p.key for p in points if p.poll is points[0].poll]
+        self._note(at_ms, {f"{DEVICES[unit]}.{key}": values[key] for key in wanted}, certain=True)
 
-    def _note(self, at_ms: int, values: Mapping[str, int | str]) -> None:
-        self._ledger.write(json.dumps({"boot_ms": at_ms, "values": values}) + "\n")
+    def _note(self, at_ms: int, values: Mapping[str, int | str], *, certain: bool) -> None:
+        self._ledger.write(json.dumps({"boot_ms": at_ms, "certain": certain, "values": values}) + "\n")
 
 
 def boot_ms() -> int:

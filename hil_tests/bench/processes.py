@@ -17,7 +17,7 @@ from hil_tests.bench.site import Wiring
 PATIENCE_S = 20.0
 
 
-class ProcessEnded(Exception):  # noqa: N818 - says what is so
+class ProcessEnded(Exception):
     """A process ended, or said nothing, where it should have served; the text holds the end of its log."""
 
 

@@ -3,6 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from pathlib import Path
 
 from hil_tests.bench.site import LINKY
@@ -15,19 +16,28 @@ NO_READINGS = frozenset(f"{LINKY}.{label}" for label in ("adsc", "adco", "prm", 
 """What a Linky says that is no Reading: its number and the delivery point's (personal data), and its clock."""
 
 
-def wires(path: Path, loads: AbstractSet[str]) -> Sightings:
+@dataclass(frozen=True, slots=True)
+class Wires:
+    """What was on the wires: for certain, and what may have been heard in part only (the frame that was on its way)."""
+
+    certain: Sightings
+    perhaps: Sightings
+
+
+def wires(path: Path, loads: AbstractSet[str]) -> Wires:
     """Read the bench's ledger, whose values bear the names of the channels that must carry them.
 
     An entry with nothing but one of `loads` is the agent's own look at a switch, not a poll.
     """
-    seen: Sightings = defaultdict(list)
+    found = Wires(defaultdict(list), defaultdict(list))
     with path.open(encoding="utf-8") as lines:
         for line in lines:
             entry = json.loads(line)
             values: dict[str, int | str] = entry["values"]
             if len(values) == 1 and values.keys() <= loads:
                 continue
+            seen = found.certain if entry["certain"] else found.perhaps
             for name, value in values.items():
                 if name not in NO_READINGS:
                     seen[name].append((entry["boot_ms"], value))
-    return seen
+    return found

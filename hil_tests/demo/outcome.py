@@ -56,7 +56,8 @@ def judge(noted: Noted, centre: Centre, ledger: Path) -> tuple[Outcome, Verdict]
     verified = _verified(centre)
     pulses = {GAS: (GAS_DIAL, GAS_WEIGHT), WATER: (WATER_DIAL, WATER_WEIGHT)}
     totals = {name: verified.pop(f"{name}.total", []) for name in pulses}
-    verdict = compare(wires(ledger, _points()), verified, noted.spans)
+    put = wires(ledger, _points())
+    verdict = compare(put.certain, verified, noted.spans, put.perhaps)
     # A counter's totals are published, not its pulses: it has lost as many as its last total lacks.
     missing = {
         name: (dial + noted.pulses[name] * weight - _highest(totals[name], dial)) // weight

@@ -25,6 +25,7 @@ POWER = f"{LINKY}.sinsts"
 
 SHED_PERCENT = 40
 CENTRE_LOOKS_S = 1.2
+POLL_MS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +207,8 @@ class Story:
         await self.agent.start()
         await self.agent.serving()
         first = await self._until(_first_frame, "the first frame")
-        self.noted.spans.append(Span(committed, first))
+        # A poll is stamped when its last answer has come: its first may lie a little before the last commit.
+        self.noted.spans.append(Span(committed - POLL_MS, first))
         self.noted.uncommitted_ms = killed - committed
         self.noted.downtime_ms = first - killed
         self.screen.say(
