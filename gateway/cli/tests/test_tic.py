@@ -1,0 +1,160 @@
+"""`gateway tic decode`, as a program."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from linky_tic.label import Mode
+from linky_tic.tests.captures import NOISE, VALID, path_of
+from linky_tic.tests.encoder import Item, MeterState, encode_frame, items_of
+
+PROGRAM = [sys.executable, "-c", "from gateway.cli.main import run; run()", "tic", "decode"]
+
+
+def decode(*arguments: str, data: bytes = b"") -> tuple[int, list[dict[str, object]], str]:
+    """Run the command with --json; give its exit code, its lines, and what it complained of."""
+    done = subprocess.run(  # noqa: S603 - this very interpreter
+        [*PROGRAM, *arguments, "--json"], input=data, capture_output=True, check=False, timeout=30
+    )
+    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr.decode()
+
+
+def test_a_frame_is_one_line_and_the_summary_the_last(tmp_path: Path) -> None:
+    """Each frame gives one object with exactly the promised keys, then the summary counts groups and bytes."""
+    items = [Item("SMAXSN", "00500", "H250115120000"), Item("SINSTS", "00501")]
+    data = encode_frame(Mode.STANDARD, items)
+    file = tmp_path / "a.tic"
+    file.write_bytes(data.replace(b"00501", b"00502"))
+    code, (frame, summary), complaint = decode(str(file))
+    assert (code, complaint) == (0, "")
+    assert frame == {
+        "mode": "standard",
+        "complete": True,
+        "groups": [
+            {
+                "label": "SMAXSN",
+                "value": "00500",
+                "horodate": "H250115120000",
+                "valid": True,
+                "suspect": False,
+                "reason": None,
+            },
+            {
+                "label": "SINSTS",
+                "value": None,
+                "horodate": None,
+                "valid": False,
+                "suspect": False,
+                "reason": "checksum",
+            },
+        ],
+    }
+    assert summary == {
+        "summary": {"frames": 1, "groups_valid": 1, "groups_rejected": 1, "bytes": len(data)},
+    }
+
+
+@pytest.mark.parametrize("name", VALID)
+def test_captures_give_the_counts_of_their_manifest(name: str) -> None:
+    """A capture gives the valid counts of its manifest, frames and groups adding up to the summary."""
+    path = path_of(name)
+    _, lines, _ = decode(str(path))
+    groups = [group for line in lines[:-1] for group in line["groups"]]  # type: ignore[attr-defined]
+    assert (len(groups), sum(group["valid"] for group in groups)) == VALID[name]
+    assert lines[-1]["summary"] == {
+        "frames": len(lines) - 1,
+        "groups_valid": VALID[name][1],
+        "groups_rejected": VALID[name][0] - VALID[name][1],
+        "bytes": path.stat().st_size,
+    }
+
+
+def test_noise_shows_no_damaged_value() -> None:
+    """Of the logged noise nine values show, none of them damaged, whatever the output."""
+    path = str(path_of(NOISE))
+    _, lines, _ = decode(path)
+    groups = [group for line in lines[:-1] for group in line["groups"]]  # type: ignore[attr-defined]
+    assert sum(group["valid"] for group in groups) == 9
+    assert all(group["value"] is None and group["reason"] for group in groups if not group["valid"])
+    table = subprocess.run([*PROGRAM, path], capture_output=True, check=True, timeout=30).stdout  # noqa: S603
+    for damaged in (b"06476", b"021662000001", b"03800"):
+        assert damaged not in table
+
+
+@pytest.mark.parametrize(("mode", "valid"), [("auto", 2), ("standard", 1), ("historique", 1)])
+def test_the_mode_can_be_told(mode: str, valid: int) -> None:
+    """With --mode, groups of the other mode are refused."""
+    data = encode_frame(Mode.STANDARD, [Item("SINSTS", "00500")]) + encode_frame(
+        Mode.HISTORIQUE, [Item("PAPP", "00500")]
+    )
+    _, lines, _ = decode("--mode", mode, data=data)
+    assert lines[-1]["summary"] == {
+        "frames": 2,
+        "groups_valid": valid,
+        "groups_rejected": 2 - valid,
+        "bytes": len(data),
+    }
+
+
+def test_a_live_line_is_shown_as_it_comes() -> None:
+    """A frame on a pipe that stays open is printed as soon as it ends."""
+    with subprocess.Popen(  # noqa: S603 - this very interpreter
+        [*PROGRAM, "-", "--json"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as running:
+        assert running.stdin is not None
+        assert running.stdout is not None
+        running.stdin.write(encode_frame(Mode.STANDARD, items_of(Mode.STANDARD, MeterState())))
+        running.stdin.flush()
+        assert json.loads(running.stdout.readline())["complete"] is True
+        running.stdin.close()
+        assert "summary" in json.loads(running.stdout.readline())
+    assert running.returncode == 0
+
+
+def test_a_reader_that_has_enough_ends_it_quietly(tmp_path: Path) -> None:
+    """When the reader of our output goes away, the command ends without a traceback."""
+    file = tmp_path / "long.tic"
+    file.write_bytes(encode_frame(Mode.STANDARD, items_of(Mode.STANDARD, MeterState())) * 300)
+    with subprocess.Popen(  # noqa: S603 - this very interpreter
+        [*PROGRAM, str(file), "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        running.stdout.readline()
+        running.stdout.close()
+        assert running.stderr.read() == b""
+    assert running.returncode == 141
+
+
+@pytest.mark.parametrize("name", ["missing.tic", "."])
+def test_what_cannot_be_read_is_told(tmp_path: Path, name: str) -> None:
+    """A missing file and a folder end with code 2 and one line that names them, and no output."""
+    code, lines, complaint = decode(str(tmp_path / name))
+    assert (code, lines) == (2, [])
+    assert complaint.startswith(f"gateway: cannot read {tmp_path / name}: ")
+    assert complaint.count("\n") == 1
+
+
+def test_an_empty_file_has_a_summary(tmp_path: Path) -> None:
+    """A file without a byte is no error: its summary is all zeros."""
+    file = tmp_path / "empty"
+    file.touch()
+    zeros = {"frames": 0, "groups_valid": 0, "groups_rejected": 0, "bytes": 0}
+    assert decode(str(file)) == (0, [{"summary": zeros}], "")
+
+
+def test_the_table_shows_units_and_doubts() -> None:
+    """For people each value stands with its unit and meaning, and a doubtful one says why."""
+    items = [Item("IRMS1", "002"), Item("URMS1", "231"), Item("SINSTS1", "48370"), Item("SINSTS", "01407")]
+    done = subprocess.run(  # noqa: S603 - this very interpreter
+        PROGRAM, input=encode_frame(Mode.STANDARD, items), capture_output=True, check=True, timeout=30
+    )
+    lines = done.stdout.decode().splitlines()
+    assert lines[0] == "-- standard, complete, 4 groups"
+    assert "48370 VA" in lines[3]
+    assert "SUSPECT: 48370 VA, but 2 A and 231 V allow 831 VA" in lines[3]
+    assert "apparent power drawn" in lines[4]
+    assert "SUSPECT" not in lines[4]
