@@ -26,7 +26,7 @@ class Meter(Protocol):
         """One short line for people: what it is doing or what is wrong ("standard, 9600 Bd")."""
 
     async def run(self, accept: Accept) -> None:
-        """Read until cancelled; raise DriverError when the device or its line fails (the supervisor starts it again)."""
+        """Read until cancelled; raise DriverError when the device or its line fails (it is started again)."""
 
 
 class Switch(Protocol):
