@@ -227,6 +227,8 @@ def _prepared(path: str, *, replaced: bool) -> sqlite3.Connection:
     # Opened in one thread, used in another, never in two at once: Journal's pool has one thread.
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=1)
     try:
+        # Two agents that give loads back under each other would be worse than none.
+        db.execute("PRAGMA locking_mode = EXCLUSIVE").fetchall()
         db.execute("PRAGMA journal_mode = WAL").fetchall()
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA wal_autocheckpoint = 100").fetchall()
