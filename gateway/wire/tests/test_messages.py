@@ -121,7 +121,7 @@ def test_a_field_of_another_kind_is_refused(message: Message) -> None:
         Resend(EPOCH, "fine", 0, 3),
         Heartbeat(bytes(7)),
         Heartbeat(bytes(33)),
-        replace(COMMAND, magnitude_percent=101),
+        replace(COMMAND, magnitude_percent=1001),
         replace(COMMAND, priority=16),
         replace(COMMAND, id=""),
         replace(COMMAND, id="x" * 65),
