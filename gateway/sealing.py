@@ -31,6 +31,8 @@ T = TypeVar("T")
 
 FINE, SCHEMA, CLOCK, ANSWERS = "fine", "schema", "clock", "ack"
 
+STORED_MARK = "readings_stored"
+
 MOST_UNSAVED = 360
 """Records kept in memory while the disk refuses them: an hour at one each 10 s, about a megabyte."""
 
@@ -126,8 +128,9 @@ class Sealing:
         """Boot time of the newest Reading that is on the disk."""
         self.unsealed_since_ms: int | None = None
         """Boot time of the oldest Reading of this process that is on the disk and in no segment yet."""
-        self.readings_stored = 0
-        """Readings put on the disk by this process."""
+        known = store.outbox.marks().get(STORED_MARK)
+        self.readings_stored = known if isinstance(known, int) else 0
+        """Readings put on the disk since its database was made."""
 
     def urgent(self) -> None:
         """Ask for a commit now."""
@@ -176,12 +179,13 @@ class Sealing:
         if not self._unsaved:
             return
         rows = [row for row, _ in self._unsaved]
-        marks = self._unsaved[-1][1]
+        stored = self.readings_stored + sum(row.count for row in rows)
+        marks = {**self._unsaved[-1][1], STORED_MARK: stored}
         await self._store.call(self._store.outbox.commit, rows, marks)
         # Nothing was added meanwhile: records are added by flush alone, which runs in one task.
         self._unsaved.clear()
         self.last_commit_ms = rows[-1].last_ms
-        self.readings_stored += sum(row.count for row in rows)
+        self.readings_stored = stored
         if self.unsealed_since_ms is None:
             self.unsealed_since_ms = rows[0].first_ms
 

@@ -66,7 +66,7 @@ def judge(noted: Noted, centre: Centre, ledger: Path) -> tuple[Outcome, Verdict]
     counts = centre.counts
     outcome = Outcome(
         readings_stored=noted.stored,
-        readings_verified=counts.verified_readings,
+        readings_verified=noted.verified,
         lost=sum(verdict.lost.values()) + sum(max(0, pulses) for pulses in missing.values()),
         uncommitted_s=round(noted.uncommitted_ms / 1000, 3),
         duplicates_dropped=counts.duplicates_dropped,

@@ -88,6 +88,7 @@ class Noted:
     uncommitted_ms: int = 0
     downtime_ms: int = 0
     stored: int = 0
+    verified: int = 0
     power_before_w: int | None = None
     power_during_w: int | None = None
     acknowledged: bool = False
@@ -200,7 +201,6 @@ class Story:
         # A commit that comes between this look and the kill makes the span too long, never too short.
         status = await self._until(lambda status: status, "an answer")
         committed = status["outbox"]["last_commit_ms"]
-        self.noted.stored += status["outbox"]["readings_stored"]
         self.screen.say("The agent is killed: SIGKILL, in the middle of its work.", colour=BOLD)
         await self.agent.kill()
         killed = _boot_ms()
@@ -264,10 +264,12 @@ class Story:
         self.screen.say("The last segment is sealed and sent; then everything is counted.")
         self.noted.pulses = (await self.bench.ask("pulses"))["pulses"]
         await self._until(lambda s: _drained(s, end + 1_500), "the centre's receipts")
-        status = await self._until(lambda status: status, "an answer")
-        self.noted.stored += status["outbox"]["readings_stored"]
         self.noted.spans.append(Span(end, 1 << 62))
         await self._counted()
+        self.noted.verified = self.centre.verified_readings
+        # Asked last, for the building goes on: what is verified was stored before.
+        status = await self._until(lambda status: status, "an answer")
+        self.noted.stored = status["outbox"]["readings_stored"]
 
     async def _counted(self) -> None:
         """Wait until the centre, which looks once a second, has decoded all that it committed until now."""
