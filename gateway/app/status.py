@@ -15,6 +15,15 @@ from gateway.uplink.settings import LinkState
 
 Json = dict[str, Any]
 
+CONTROL: Mapping[str, str] = {
+    "init": "the centre has not ordered anything yet",
+    "controlled_idle": "the centre is in control",
+    "controlled_shedding": "the centre is in control",
+    "link_lost": "the centre is not heard: what runs goes on to its signed end",
+    "autonomous": "the centre is not heard: the building is on its own",
+}
+"""The link's states (`gateway.shedding.link`) as people say them."""
+
 
 def channels(latest: Iterable[Reading], now_ms: int) -> list[Json]:
     """Give the last Reading of each channel, with its age."""
@@ -140,7 +149,7 @@ def shedding(link_state: str, running: Sequence[Shedding], now_ms: int) -> Json:
             }
             for each in running
         ],
-        "text": f"{link_state.replace('_', ' ')}; {'; '.join(texts) or 'nothing is shed'}",
+        "text": f"{'; '.join(texts) or 'nothing is shed'}; {CONTROL.get(link_state, link_state)}",
     }
 
 
