@@ -102,6 +102,11 @@ class Agent:
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def running(self) -> bool:
+        """Whether the process lives."""
+        return self._process is not None and self._process.returncode is None
+
     async def start(self) -> None:
         """Start it; `serving` waits until it answers."""
         with self.log.open("ab") as log:
@@ -124,7 +129,7 @@ class Agent:
             status = await self.status()
             if status is not None:
                 return status
-            if self._process is None or self._process.returncode is not None:
+            if not self.running:
                 break
             await asyncio.sleep(0.05)
         raise ProcessEnded(f"the agent does not serve:\n{tail(self.log)}")
@@ -136,6 +141,15 @@ class Agent:
         except (AgentUnreachable, AgentRefused):
             return None
         return answer
+
+    async def ended(self) -> int:
+        """Wait until it ends by itself and give its exit status; raise ProcessEnded where it does not."""
+        assert self._process is not None
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                return await self._process.wait()
+        except TimeoutError:
+            raise ProcessEnded(f"the agent goes on:\n{tail(self.log)}") from None
 
     async def kill(self) -> None:
         """SIGKILL: no farewell, nothing flushed."""

@@ -2,20 +2,17 @@
 
 import asyncio
 import time
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
-from typing import Any, Self
+from typing import Self
 
 from gateway.centre.service import Centre
-from gateway.centre.settings import CentreSettings
 from gateway.wire.messages import Answer
-from hil_tests.bench.broker import Broker
-from hil_tests.bench.pki import CENTRE_EPOCH, make_site_keys
 from hil_tests.bench.processes import Agent, Bench
-from hil_tests.bench.site import LINKY, Tempo, site_text
+from hil_tests.bench.site import LINKY, Tempo
+from hil_tests.bench.whole import STAMPED_MS, Whole, boot_ms, first_frame
 from hil_tests.demo.screen import BOLD, GREEN, RED, Screen
 from hil_tests.demo.table import lines, summary
 from hil_tests.demo.verdict import Span
@@ -24,7 +21,6 @@ GATEWAY = "gw-demo"
 POWER = f"{LINKY}.sinsts"
 
 SHED_PERCENT = 40
-CENTRE_LOOKS_S = 1.2
 POLL_MS = 300
 
 
@@ -103,54 +99,34 @@ class Story:
     """Plays the scene in `folder`; the centre is in this process, the rest are processes of their own."""
 
     def __init__(self, folder: Path, pace: Pace, screen: Screen) -> None:
-        self.folder = folder
+        self.whole = Whole(folder, gateway=GATEWAY, tempo=pace.tempo, linky_mode="auto")
         self.pace = pace
         self.screen = screen
-        self.keys = make_site_keys(folder / "keys", (GATEWAY,))
-        self.broker = Broker(folder / "broker", self.keys)
-        self.bench = Bench(folder)
-        self.state = folder / "state"
-        self.site = folder / "site.toml"
-        self.agent = Agent(self.site, self.state / "control.sock", folder / "agent.log")
         self.noted = Noted()
-        self._broker_up = True
-        self._centre: Centre | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Where everything lies."""
+        return self.whole.folder
 
     @property
     def centre(self) -> Centre:
         """The centre, while the story plays."""
-        assert self._centre is not None
-        return self._centre
+        return self.whole.centre
+
+    @property
+    def bench(self) -> Bench:
+        """The building's devices."""
+        return self.whole.bench
+
+    @property
+    def agent(self) -> Agent:
+        """The gateway's agent."""
+        return self.whole.agent
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
-            stack.enter_context(self.broker)
-            stack.push_async_callback(self.bench.stop)
-            wiring = await self.bench.start()
-            self.state.mkdir(mode=0o700)
-            gateway = self.keys.gateways[GATEWAY]
-            self.site.write_text(
-                site_text(
-                    self.keys, gateway, wiring, tempo=self.pace.tempo, broker_port=self.broker.port, state=self.state
-                ),
-                "utf-8",
-            )
-            settings = CentreSettings(
-                host="localhost",
-                port=self.broker.port,
-                ca_file=self.keys.ca,
-                cert_file=self.keys.centre.cert,
-                key_file=self.keys.centre.key,
-                signing_key=self.keys.centre_signing_key,
-                gateway_keys=self.keys.gateway_keys,
-                database=self.folder / "centre.db",
-                epoch=CENTRE_EPOCH,
-                heartbeat_s=5,
-                gap_after_s=2,
-                reconnect_max_s=1,
-            )
-            self._centre = await stack.enter_async_context(Centre(settings))
-            stack.push_async_callback(self.agent.stop)
+            await stack.enter_async_context(self.whole)
             await self.agent.start()
             drawing = asyncio.create_task(self._draw())
             stack.push_async_callback(_cancelled, drawing)
@@ -173,40 +149,38 @@ class Story:
         """A building is metered."""
         self.screen.say("The agent starts: a Linky on its line, a BMS over Modbus, gas and water pulses.", colour=BOLD)
         await self.agent.serving()
-        first = await self._until(_first_frame, "the first frame")
+        first = await self.whole.until(first_frame, "the first frame")
         self.noted.spans.append(Span(0, first))
-        await self._until(lambda status: bool(status["link"]["connected"]) or None, "a connection")
+        await self.whole.until(lambda status: status["link"]["connected"], "a connection")
         self.screen.say("Metering. What is read is journalled, sealed, signed, published; the centre verifies it.")
         await asyncio.sleep(self.pace.read_s)
 
     async def outage(self) -> None:
         """The broker dies, the backlog grows; it returns, the backlog drains."""
         self.screen.say(f"The broker dies, for {self.pace.outage_s:.0f} s. Readings stay on the card.", colour=BOLD)
-        self.broker.kill()
-        self._broker_up = False
+        self.whole.broker.kill()
         await asyncio.sleep(self.pace.outage_s)
-        status = await self._until(lambda status: status, "an answer")
+        status = await self.whole.status()
         self.screen.say(f"The broker returns. Waiting: {status['outbox']['text']}.", colour=BOLD)
-        self.broker.start()
-        self._broker_up = True
+        self.whole.broker.start()
         begun = time.monotonic()
-        await self._until(lambda s: s["link"]["connected"] or None, "a connection")
-        newest = (await self._until(lambda s: s, "an answer"))["outbox"]["last_commit_ms"]
-        await self._until(lambda s: _drained(s, newest), "the centre's receipts")
+        await self.whole.until(lambda s: s["link"]["connected"], "a connection")
+        newest = (await self.whole.status())["outbox"]["last_commit_ms"]
+        await self.whole.drained(newest)
         self.screen.say(f"Drained after {time.monotonic() - begun:.1f} s; the centre has signed for everything.")
         await asyncio.sleep(self.pace.after_s)
 
     async def kill(self) -> None:
         """The agent is killed without warning, and started again."""
         # A commit that comes between this look and the kill makes the span too long, never too short.
-        status = await self._until(lambda status: status, "an answer")
+        status = await self.whole.status()
         committed = status["outbox"]["last_commit_ms"]
         self.screen.say("The agent is killed: SIGKILL, in the middle of its work.", colour=BOLD)
         await self.agent.kill()
-        killed = _boot_ms()
+        killed = boot_ms()
         await self.agent.start()
         await self.agent.serving()
-        first = await self._until(_first_frame, "the first frame")
+        first = await self.whole.until(first_frame, "the first frame")
         # A poll is stamped when its last answer has come: its first may lie a little before the last commit.
         self.noted.spans.append(Span(committed - POLL_MS, first))
         self.noted.uncommitted_ms = killed - committed
@@ -215,16 +189,16 @@ class Story:
             f"It reads again. Not yet committed when it died: {(killed - committed) / 1000:.1f} s; "
             f"from its death to its first whole frame: {(first - killed) / 1000:.1f} s."
         )
-        await self._until(lambda status: status["link"]["connected"] or None, "a connection")
+        await self.whole.until(lambda status: status["link"]["connected"], "a connection")
         await asyncio.sleep(self.pace.after_s)
 
     async def shed(self) -> None:
         """The centre orders a shed, the building's power falls, and everything returns at the end."""
         noted = self.noted
         # An order is obeyed only by who knows the time; the centre's signed reply has told it by now, or soon will.
-        await self._until(lambda status: status["clock"]["trusted"] or None, "a trusted clock")
-        noted.before = (await self.bench.ask("loads"))["loads"]
-        from_ms = _boot_ms()
+        await self.whole.until(lambda status: status["clock"]["trusted"], "a trusted clock")
+        noted.before = await self.whole.loads()
+        from_ms = boot_ms()
         self.screen.say(f"The centre orders: shed {SHED_PERCENT} % for {self.pace.shed_s} s, signed.", colour=BOLD)
         command = await self.centre.shed(GATEWAY, SHED_PERCENT, self.pace.shed_s)
         started = await self._answer(command, "started", patience_s=15)
@@ -241,9 +215,9 @@ class Story:
         )
         ended = await self._answer(command, patience_s=self.pace.shed_s + 30)
         noted.finished = ended.state
-        noted.after = (await self.bench.ask("loads"))["loads"]
-        done_ms = _boot_ms()
-        await self._until(lambda s: _drained(s, done_ms - 100), "the centre's receipts")
+        noted.after = await self.whole.loads()
+        done_ms = boot_ms()
+        await self.whole.drained(done_ms - 100)
         released = next(
             (a.answer.boot_ms for a in self.centre.answers(command) if a.answer.state == "releasing"), done_ms
         )
@@ -260,23 +234,16 @@ class Story:
 
     async def closing(self) -> None:
         """What was on the wires until now must all be at the centre before anything is counted."""
-        end = _boot_ms()
+        end = boot_ms()
         self.screen.say("The last segment is sealed and sent; then everything is counted.")
         self.noted.pulses = (await self.bench.ask("pulses"))["pulses"]
-        await self._until(lambda s: _drained(s, end + 1_500), "the centre's receipts")
+        await self.whole.drained(end + STAMPED_MS)
         self.noted.spans.append(Span(end, 1 << 62))
-        await self._counted()
+        await self.whole.counted()
         self.noted.verified = self.centre.verified_readings
         # Asked last, for the building goes on: what is verified was stored before.
-        status = await self._until(lambda status: status, "an answer")
+        status = await self.whole.status()
         self.noted.stored = status["outbox"]["readings_stored"]
-
-    async def _counted(self) -> None:
-        """Wait until the centre, which looks once a second, has decoded all that it committed until now."""
-        deadline = time.monotonic() + 20
-        await asyncio.sleep(CENTRE_LOOKS_S)
-        while self.centre.counts.undecoded and time.monotonic() < deadline:
-            await asyncio.sleep(CENTRE_LOOKS_S)
 
     async def _answer(self, command: str, *states: str, patience_s: float) -> Answer:
         """Wait for an answer in one of these states, or for the last one."""
@@ -295,17 +262,6 @@ class Story:
         ]
         return round(fmean(seen)) if seen else None
 
-    async def _until(self, found: Callable[[dict[str, Any]], Any], what: str) -> Any:  # noqa: ANN401 - what `found` gives
-        """Ask the agent until `found` gives something, and give that."""
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            status = await self.agent.status()
-            got = None if status is None else found(status)
-            if got is not None:
-                return got
-            await asyncio.sleep(0.1)
-        raise TimeoutError(f"waited 30 s for {what}; the agent's log is {self.agent.log}")
-
     async def _draw(self) -> None:
         while True:
             status = await self.agent.status()
@@ -316,7 +272,7 @@ class Story:
                 "duplicates_dropped": counts.duplicates_dropped,
                 "bad_signatures": counts.bad_signatures,
             }
-            self.screen.show(lines(self.screen, status, centre, self._broker_up), summary(status, centre))
+            self.screen.show(lines(self.screen, status, centre, self.whole.broker.running), summary(status, centre))
             await asyncio.sleep(self.pace.drawn_s)
 
 
@@ -332,23 +288,6 @@ _ENDS = (
     "aborted_safety",
     "needs_time",
 )
-
-
-def _first_frame(status: dict[str, Any]) -> int | None:
-    first: int | None = next((m["first_read_ms"] for m in status["meters"] if m["name"] == LINKY), None)
-    return first
-
-
-def _drained(status: dict[str, Any], until_ms: int) -> bool | None:
-    """Say that all read up to a moment has the centre's receipt."""
-    outbox = status["outbox"]
-    oldest = outbox["oldest_without_receipt_ms"]
-    committed = outbox["last_commit_ms"]
-    return (committed is not None and committed >= until_ms and (oldest is None or oldest > until_ms)) or None
-
-
-def _boot_ms() -> int:
-    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
 
 
 async def _cancelled(task: "asyncio.Task[None]") -> None:
