@@ -118,6 +118,7 @@ class Sealing:
         self._seal_s = seal_s
         self._sealed = sealed
         self._wake = asyncio.Event()
+        self._flushing = asyncio.Lock()
         self._unsaved: deque[tuple[Row, Mapping[str, int | str]]] = deque(maxlen=MOST_UNSAVED)
         self._last_seal_ms = clock.boot_ms()
         self._recorded: Correlation | None = None
@@ -150,7 +151,18 @@ class Sealing:
             await self.flush(seal=self._clock.boot_ms() >= self._seal_due_ms())
 
     async def flush(self, *, seal: bool) -> None:
-        """Commit what was read up to now, and seal it if told to; a disk that refuses keeps it in memory."""
+        """Commit what was read up to now, and seal it if told to; a disk that refuses keeps it in memory.
+
+        Once begun it is finished, also when the caller is cancelled: the thread would commit all the same, and nobody
+        would know that these rows are done.
+        """
+        await asyncio.shield(asyncio.ensure_future(self._flush(seal=seal)))
+
+    async def _flush(self, *, seal: bool) -> None:
+        async with self._flushing:
+            await self._flush_alone(seal=seal)
+
+    async def _flush_alone(self, *, seal: bool) -> None:
         record = self._take(seal)
         if record is not None:
             if len(self._unsaved) == MOST_UNSAVED:
@@ -182,7 +194,7 @@ class Sealing:
         stored = self.readings_stored + sum(row.count for row in rows)
         marks = {**self._unsaved[-1][1], STORED_MARK: stored}
         await self._store.call(self._store.outbox.commit, rows, marks)
-        # Nothing was added meanwhile: records are added by flush alone, which runs in one task.
+        # Nothing was added meanwhile: records are added under the lock alone.
         self._unsaved.clear()
         self.last_commit_ms = rows[-1].last_ms
         self.readings_stored = stored

@@ -11,7 +11,6 @@ SHOWN = (
     "linky.east",
     "linky.base",
     "linky.ntarf",
-    "linky.stge",
     "electricity.power",
     "heat.power",
     "bms.heat_pump_1_power",
