@@ -284,6 +284,26 @@ async def test_scenario_38_full(building: Building) -> None:
     assert not (await building.journal.kept()).held
 
 
+async def test_scenario_38_full_at_the_intent(building: Building) -> None:
+    """The disk fills between acceptance and intent: nothing is written, and the command fails for storage."""
+    honest, commits = building.journal.commit, 0
+
+    async def filling(change: Change) -> list[tuple[int, bytes]]:
+        nonlocal commits
+        commits += 1
+        if commits == 3:  # acceptance, start, and then the intent
+            assert change.hold
+            raise StorageError("database or disk is full")
+        return await honest(change)
+
+    building.journal.commit = filling  # type: ignore[method-assign]
+    await building.order()
+    assert all(not switch.written for switch in building.switches.values())
+    assert building.states("c1") == ["received", "accepted", "releasing", "failed"]
+    assert building.last("c1").reason == "storage"
+    assert not (await building.journal.kept()).held
+
+
 async def test_scenario_38_nowhere(tmp_path: Path) -> None:
     """Where no database can be made at all, sheds of the centre are refused and loads are released."""
     building = Building(tmp_path / "missing")
