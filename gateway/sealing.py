@@ -160,29 +160,26 @@ class Sealing:
 
     async def _flush(self, *, seal: bool) -> None:
         async with self._flushing:
-            await self._flush_alone(seal=seal)
-
-    async def _flush_alone(self, *, seal: bool) -> None:
-        record = self._take(seal)
-        if record is not None:
-            if len(self._unsaved) == MOST_UNSAVED:
-                self.given_up += self._unsaved[0][0].count
-            row = Row(FINE, record.lot, record.first_ms, record.last_ms, record.count, record.payload)
-            self._unsaved.append((row, self._marks()))
-        if seal:
-            self._last_seal_ms = self._clock.boot_ms()
-        try:
-            await self._commit()
+            record = self._take(seal)
+            if record is not None:
+                if len(self._unsaved) == MOST_UNSAVED:
+                    self.given_up += self._unsaved[0][0].count
+                row = Row(FINE, record.lot, record.first_ms, record.last_ms, record.count, record.payload)
+                self._unsaved.append((row, self._marks()))
             if seal:
-                await self._seal()
-        except StorageError as error:
-            if self.failure is None:
-                log.warning("storage: %s", error)
-            self.failure = str(error)
-        else:
-            if self.failure is not None:
-                log.warning("storage: works again")
-            self.failure = None
+                self._last_seal_ms = self._clock.boot_ms()
+            try:
+                await self._commit()
+                if seal:
+                    await self._seal()
+            except StorageError as error:
+                if self.failure is None:
+                    log.warning("storage: %s", error)
+                self.failure = str(error)
+            else:
+                if self.failure is not None:
+                    log.warning("storage: works again")
+                self.failure = None
 
     def _seal_due_ms(self) -> int:
         return self._last_seal_ms + int(self._seal_s() * 1000)
