@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from buffer.errors import StorageError
-from buffer.outbox import Outbox, Pack, Place, Row, Segment
+from buffer.outbox import Outbox, Pack, Place, Row, Segment, Stats
 from gateway.clock import Clock, Correlation
 from gateway.commands.change import AnswerPlace
 from gateway.wire import cose, packing
@@ -46,6 +46,7 @@ class Store:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="outbox")
         try:
             self.outbox = self._thread.submit(Outbox.open, path, quota_pages=quota_pages).result()
+            self._stats = self._thread.submit(self.outbox.stats).result()
         except BaseException:
             self._thread.shutdown()
             raise
@@ -54,6 +55,14 @@ class Store:
         """Run `method` on the outbox's thread."""
         bound = functools.partial(method, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._thread, bound)
+
+    async def stats(self) -> Stats:
+        """Say what the outbox holds; what it held last, while the disk cannot be read."""
+        try:
+            self._stats = await self.call(self.outbox.stats)
+        except StorageError as error:
+            log.debug("the outbox cannot be read: %s", error)
+        return self._stats
 
     def close(self) -> None:
         """Close the database and its thread, after what was handed over is done."""
@@ -119,8 +128,10 @@ class Sealing:
         self._sealed = sealed
         self._wake = asyncio.Event()
         self._flushing = asyncio.Lock()
-        self._unsaved: deque[tuple[Row, Mapping[str, int | str]]] = deque(maxlen=MOST_UNSAVED)
+        self._unsaved: deque[tuple[Row, Mapping[str, int | str]]] = deque()
         self._last_seal_ms = clock.boot_ms()
+        self._is_announced = False
+        self._seal_owed = False
         self._recorded: Correlation | None = None
         self.failure: str | None = None
         self.given_up = 0
@@ -139,7 +150,7 @@ class Sealing:
 
     async def run(self) -> None:
         """Commit and seal until cancelled."""
-        await self._announce_schema()
+        await self._whole_flush(seal=False)
         while True:
             due_ms = min(self._journal_ms, max(0, self._seal_due_ms() - self._clock.boot_ms()))
             try:
@@ -148,38 +159,51 @@ class Sealing:
             except TimeoutError:
                 pass
             self._wake.clear()
-            await self.flush(seal=self._clock.boot_ms() >= self._seal_due_ms())
+            await self._whole_flush(seal=self._clock.boot_ms() >= self._seal_due_ms())
+
+    async def _whole_flush(self, *, seal: bool) -> None:
+        """Flush, and if cancelled in its midst end it first: what the disk has must not be taken for unsaved."""
+        flushing = asyncio.ensure_future(self.flush(seal=seal))
+        try:
+            await asyncio.shield(flushing)
+        except asyncio.CancelledError:
+            await flushing
+            raise
 
     async def flush(self, *, seal: bool) -> None:
-        """Commit what was read up to now, and seal it if told to; a disk that refuses keeps it in memory.
+        """Commit what was read up to now, and seal it if told to; a disk that refuses keeps it in memory."""
+        record = self._take(seal)
+        if record is not None:
+            row = Row(FINE, record.lot, record.first_ms, record.last_ms, record.count, record.payload)
+            self._keep(row)
+        if seal:
+            self._last_seal_ms = self._clock.boot_ms()
+            self._seal_owed = True
+        try:
+            await self._commit()
+            await self._announce_schema()
+            if self._seal_owed:
+                await self._seal()
+                self._seal_owed = False
+        except StorageError as error:
+            if self.failure is None:
+                log.warning("storage: %s", error)
+            self.failure = str(error)
+        else:
+            if self.failure is not None:
+                log.warning("storage: works again")
+            self.failure = None
 
-        Once begun it is finished, also when the caller is cancelled: the thread would commit all the same, and nobody
-        would know that these rows are done.
+    def _keep(self, row: Row) -> None:
+        """Hold a row until the disk takes it; where there are too many, the oldest lot goes, whole.
+
+        A lot's later records mean nothing without its first.
         """
-        await asyncio.shield(asyncio.ensure_future(self._flush(seal=seal)))
-
-    async def _flush(self, *, seal: bool) -> None:
-        async with self._flushing:
-            record = self._take(seal)
-            if record is not None:
-                if len(self._unsaved) == MOST_UNSAVED:
-                    self.given_up += self._unsaved[0][0].count
-                row = Row(FINE, record.lot, record.first_ms, record.last_ms, record.count, record.payload)
-                self._unsaved.append((row, self._marks()))
-            if seal:
-                self._last_seal_ms = self._clock.boot_ms()
-            try:
-                await self._commit()
-                if seal:
-                    await self._seal()
-            except StorageError as error:
-                if self.failure is None:
-                    log.warning("storage: %s", error)
-                self.failure = str(error)
-            else:
-                if self.failure is not None:
-                    log.warning("storage: works again")
-                self.failure = None
+        self._unsaved.append((row, self._marks()))
+        while len(self._unsaved) > MOST_UNSAVED:
+            lot = self._unsaved[0][0].lot
+            while self._unsaved and self._unsaved[0][0].lot == lot:
+                self.given_up += self._unsaved.popleft()[0].count
 
     def _seal_due_ms(self) -> int:
         return self._last_seal_ms + int(self._seal_s() * 1000)
@@ -238,22 +262,24 @@ class Sealing:
         self._sealed(segment)
 
     async def _announce_schema(self) -> None:
-        """Put the schema in its stream if the last one there is another."""
+        """Put the schema in its stream, once, if the last one there is another."""
+        if self._is_announced:
+            return
         mark = "schema"
         outbox, known = self._store.outbox, self._schema.id.hex()
-        if (await self._store.call(outbox.marks)).get(mark) == known:
-            return
-        now = self._clock.boot_ms()
-        payload = self._schema.encode()
-        await self._store.call(
-            outbox.add,
-            SCHEMA,
-            count=0,
-            first_ms=now,
-            last_ms=now,
-            pack=lambda place, _: self._signer.sign(place, Schema.CONTENT, payload, self._schema.id),
-        )
-        await self._store.call(outbox.commit, [], {mark: known})
+        if (await self._store.call(outbox.marks)).get(mark) != known:
+            now = self._clock.boot_ms()
+            payload = self._schema.encode()
+            await self._store.call(
+                outbox.add,
+                SCHEMA,
+                count=0,
+                first_ms=now,
+                last_ms=now,
+                pack=lambda place, _: self._signer.sign(place, Schema.CONTENT, payload, self._schema.id),
+            )
+            await self._store.call(outbox.commit, [], {mark: known})
+        self._is_announced = True
 
 
 def _clock_record(correlation: Correlation) -> ClockRecord:

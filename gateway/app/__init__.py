@@ -50,11 +50,16 @@ def _keys(site: Site) -> tuple[SigningKey, KeySet]:
 
 
 async def _until_told(agent: Agent) -> int:
-    """Run until SIGTERM or SIGINT."""
-    running = asyncio.ensure_future(agent.run())
+    """Run until SIGTERM or SIGINT; an impatient second one does not cut the end short."""
+    running = asyncio.create_task(agent.run())
+    told = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for told in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(told, running.cancel)
+    for signal_ in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signal_, told.set)
+    waiting = asyncio.create_task(told.wait())
+    await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    running.cancel()
     try:
         await running
     except asyncio.CancelledError:

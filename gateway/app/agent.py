@@ -23,6 +23,7 @@ from gateway.app.inbound import Inbound as Centre
 from gateway.app.timing import ANSWER_S, Timing
 from gateway.app.voice import Voice
 from gateway.clock import SystemClock
+from gateway.commands.errors import StorageError as JournalError
 from gateway.commands.journal import Journal
 from gateway.control.server import ControlServer
 from gateway.latest import Latest
@@ -53,7 +54,13 @@ class Agent:
         self._clock = SystemClock()
         self._signer = Signer(self._id, key)
         self._voice = Voice(self._id, key)
-        site.storage.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            site.storage.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(
+                f"{site.storage.directory}: cannot be made a folder ({error.strerror}): make it, writable by the "
+                "agent's user, or name another [storage] directory"
+            ) from error
         self._store = Store(site.storage.directory / "outbox.db", quota_pages=site.storage.quota_mb * PAGES_A_MB)
         boot_ms = self._clock.boot_ms
         self._devices: Devices = devices(site, self._store.outbox.marks(), boot_ms)
@@ -82,7 +89,12 @@ class Agent:
         """Run until cancelled; what was read and is not yet on the disk is committed at the end."""
         directory = self.site.storage.directory
         self._journal = await Journal.open(directory / "commands.db", self._clock.boot_id, self._signer.answer)
-        self._answering = Answering(self._journal, self._publish, again_s=self.site.broker.resend_after_s)
+        self._answering = Answering(
+            self._journal,
+            self._publish,
+            up=lambda: self._uplink.state.connected,
+            again_s=self.site.broker.resend_after_s,
+        )
         self._commanding = Commanding(
             self.site,
             self._devices,
@@ -195,7 +207,7 @@ class Agent:
             # A receipt that could not be booked comes again: the centre repeats itself when it is sent something twice.
             try:
                 await work
-            except StorageError as error:
+            except (StorageError, JournalError) as error:
                 log.warning("a word of the centre could not be booked: %s", error)
 
         if self._group is not None:
@@ -245,7 +257,7 @@ class Agent:
     async def status(self) -> status.Json:
         """Give what the control socket serves as /v1/status."""
         now = self._clock.boot_ms()
-        stats = await self._store.call(self._store.outbox.stats)
+        stats = await self._store.stats()
         return {
             "gateway": self._id,
             "name": self.site.gateway.name,

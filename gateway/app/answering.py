@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from gateway.commands.errors import StorageError
 from gateway.commands.journal import Journal
@@ -16,52 +16,47 @@ Publish = Callable[[str, bytes], object]
 
 
 class Answering:
-    """Publishes the answers of `journal`; what has no receipt `again_s` seconds later goes out again."""
+    """Publishes the answers of `journal` while the link is `up`; what has no receipt `again_s` later goes out again."""
 
-    def __init__(
-        self,
-        journal: Journal,
-        publish: Publish,
-        *,
-        again_s: float,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> None:
+    def __init__(self, journal: Journal, publish: Publish, *, up: Callable[[], bool], again_s: float) -> None:
         self._journal = journal
         self._publish = publish
+        self._up = up
         self._again_s = again_s
-        self._sleep = sleep
         self._newest = 0
         self._connected = asyncio.Event()
 
     def stored(self, sequence: int, message: bytes) -> None:
-        """Send an answer that was just stored, or is to be repeated."""
+        """Send an answer that was just stored, or is to be repeated; without a link it goes with the next one."""
         self._newest = max(self._newest, sequence)
-        self._publish("ack", message)
+        if self._up():
+            self._publish("ack", message)
 
     def connected(self) -> None:
         """Note a new connection: whatever has no receipt goes out once more."""
-        self._newest = 0
         self._connected.set()
 
     async def run(self) -> None:
         """Send again until cancelled."""
         while True:
-            # Only what was there a whole period ago is late; what came since may have its receipt on the way.
             late = self._newest
-            await self._again(late)
             try:
                 async with asyncio.timeout(self._again_s):
                     await self._connected.wait()
             except TimeoutError:
-                pass
-            self._connected.clear()
+                # Only what was there a whole period ago is late; what came since may have its receipt on the way.
+                await self._again(late)
+            else:
+                self._connected.clear()
+                await self._again(None)
 
-    async def _again(self, late: int) -> None:
+    async def _again(self, late: int | None) -> None:
+        """Send what has no receipt up to number `late`, everything for None."""
         after = 0
         try:
-            while page := await self._journal.answers_pending(MOST_AT_ONCE, after):
+            while self._up() and (page := await self._journal.answers_pending(MOST_AT_ONCE, after)):
                 for sequence, message in page:
-                    if late in (0, sequence) or sequence < late:
+                    if late is None or sequence <= late:
                         self._publish("ack", message)
                 after = page[-1][0]
         except StorageError as error:

@@ -34,12 +34,16 @@ class ControlServer:
         self._server: asyncio.Server | None = None
 
     async def open(self) -> None:
-        """Listen; a socket left by a process that died is replaced, another file is not. Raise ControlSocketError."""
+        """Listen; a socket left by a process that died is replaced, nothing else is. Raise ControlSocketError."""
         try:
             with contextlib.suppress(FileNotFoundError):
                 if not stat.S_ISSOCK(self._path.lstat().st_mode):
                     raise ControlSocketError(
                         f"{self._path} is there and is no socket: move it, or name another [control] socket"
+                    )
+                if await _is_served(self._path):
+                    raise ControlSocketError(
+                        f"{self._path}: another agent serves there: end that one, or name another [control] socket"
                     )
                 self._path.unlink()
             self._server = await asyncio.start_unix_server(self._client, str(self._path), limit=LARGEST_HEAD)
@@ -112,6 +116,21 @@ class ControlServer:
         if request.method != b"GET":
             return 405, {"error": f"{path} can only be read (GET)"}
         return 200, await resource()
+
+
+async def _is_served(path: Path) -> bool:
+    """Tell whether a process listens on a socket that is there."""
+    try:
+        async with asyncio.timeout(SLOW_CLIENT_S):
+            _, writer = await asyncio.open_unix_connection(str(path))
+    except (ConnectionRefusedError, FileNotFoundError):
+        return False
+    except TimeoutError:
+        return True
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+    return True
 
 
 async def _request(connection: h11.Connection, reader: asyncio.StreamReader) -> h11.Request | None:
