@@ -53,7 +53,8 @@ def table(answer: dict[str, Any]) -> str:
         f"shedding  {answer['shedding']['text']}",
         "",
     ]
-    lines += [f"{meter['name']:<10} {meter['state']}" for meter in answer["meters"]]
+    wide = max((len(meter["name"]) for meter in answer["meters"]), default=0)
+    lines += [f"{meter['name']:<{wide}}  {meter['state']}" for meter in answer["meters"]]
     lines.append("")
     width = max((len(channel["name"]) for channel in answer["channels"]), default=0)
     lines += [channel_line(channel, width) for channel in answer["channels"]]

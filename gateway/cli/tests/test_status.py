@@ -1,0 +1,87 @@
+"""`gateway status`: exact values, ages in words, and a clear word where there is no agent."""
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.cli.status import AGENT_NOT_RUNNING, CHECK_FAILED, duration, number, status, table
+
+
+@pytest.mark.parametrize(
+    ("value", "exponent", "text"),
+    [
+        (21_111_313, 0, "21111313"),
+        (1_234_570, -3, "1234.570"),
+        (7, -3, "0.007"),
+        (-7, -3, "-0.007"),
+        (-1_234, -1, "-123.4"),
+        (0, -2, "0.00"),
+        (36, 3, "36000"),
+        ("HC..", 0, "HC.."),
+    ],
+)
+def test_a_value_is_shown_exactly(value: int | str, exponent: int, text: str) -> None:
+    """Every decimal that the exponent gives, and no float in between."""
+    assert number({"value": value, "exponent": exponent}) == text
+
+
+@pytest.mark.parametrize(
+    ("ms", "text"),
+    [
+        (0, "0.0 s"),
+        (9_990, "10.0 s"),
+        (12_400, "12 s"),
+        (119_999, "120 s"),
+        (120_000, "2 min"),
+        (7_200_000, "2 h"),
+        (172_800_000, "2 d"),
+    ],
+)
+def test_a_duration_is_said_as_people_say_it(ms: int, text: str) -> None:
+    """Two units are the least before a longer one is used: "90 s" says more than "1 min"."""
+    assert duration(ms) == text
+
+
+def test_a_missing_agent_is_told_apart_from_a_missing_site(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit 3 with what to start where no agent answers, exit 5 with what to name where no socket is known."""
+    site = tmp_path / "site.toml"
+    site.write_text('[control]\nsocket = "control.sock"\n')
+    assert status(site, None, as_json=False, timeout_s=1) == AGENT_NOT_RUNNING
+    assert "gateway run" in capsys.readouterr().err
+    assert status(tmp_path / "none.toml", None, as_json=False, timeout_s=1) == CHECK_FAILED
+    assert "--config" in capsys.readouterr().err
+    site.write_text("[control]\n")
+    assert status(site, None, as_json=True, timeout_s=1) == CHECK_FAILED
+    assert "gateway config check" in capsys.readouterr().err
+
+
+def test_an_agent_that_hangs_is_given_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A socket that takes the question and never answers does not hang the technician's terminal."""
+    path = tmp_path / "control.sock"
+    with socket.socket(socket.AF_UNIX) as deaf:
+        deaf.bind(str(path))
+        deaf.listen()
+        assert status(tmp_path / "site.toml", path, as_json=False, timeout_s=0.2) == AGENT_NOT_RUNNING
+    assert "no answer" in capsys.readouterr().err
+
+
+def test_the_table_shows_what_is_wrong() -> None:
+    """A meter's trouble and a doubtful value stand where a person looks."""
+    answer: dict[str, Any] = {
+        "gateway": "gw-1",
+        "name": "School",
+        "version": "1",
+        "up_ms": 61_000,
+        **{part: {"text": f"text of {part}"} for part in ("clock", "link", "outbox", "shedding")},
+        "meters": [{"name": "linky", "state": "silent for 12 s: check the wires"}],
+        "channels": [
+            {"name": "linky.papp", "value": 450, "exponent": 0, "unit": "VA", "quality": "suspect", "age_ms": 900_000}
+        ],
+    }
+    shown = table(answer)
+    assert "silent for 12 s: check the wires" in shown
+    assert "450 VA" in shown
+    assert "15 min ago  suspect" in shown
+    assert "text of outbox" in shown
