@@ -22,18 +22,20 @@ class Acquisition:
         self._recorder = recorder
         self._latest = latest
         self._urgent = urgent
-        self._started = False
+        self._begun: set[str] = set()
 
     def accept(self, readings: Sequence[Reading]) -> None:
         """Take the Readings of one tick."""
         latest = self._latest
-        # The first record of a start is committed at once, so that a gateway that restarts in a loop still meters.
-        urgent = not self._started
+        # The first tick of each group is committed at once, so that a gateway that restarts in a loop still meters:
+        # a Modbus unit answers long before a Linky has ended its first frame.
+        group = readings[0].channel.group
+        urgent = group not in self._begun
+        self._begun.add(group)
         for reading in readings:
             if reading.channel.quantity in URGENT:
                 before = latest.get(reading.channel.name)
                 urgent = urgent or (before is not None and before.value != reading.value)
-        self._started = True
         latest.update(readings)
         self._recorder.add(readings)
         if urgent:
