@@ -67,7 +67,7 @@ class Commanding:
                 lost_ms=int(site.centre.heartbeat_lost_s * 1000), failsafe_ms=int(site.centre.failsafe_h * 3_600_000)
             ),
             boot_nonce=journal.boot_nonce,
-            running=lambda: bool(self._executor.shedding()),
+            running=self._running,
             tell=lambda state: log.info("the link to the centre: %s", state.replace("_", " ")),
         )
         self._executor = Executor(
@@ -135,6 +135,9 @@ class Commanding:
     async def _decide(self) -> None:
         while True:
             await self._executor.submit(await self._decisions.get())
+
+    def _running(self) -> bool:
+        return self._executor.running()
 
     def _drawn(self) -> Power | None:
         """Give what the Linky last said that the building draws, in VA; None where no meter is to prove anything."""

@@ -54,7 +54,7 @@ def _enabled(asked: Asked) -> str | None:
 
 def _duration(asked: Asked) -> str | None:
     # 0 is neither "for ever" nor "at once": both readings have been bugs elsewhere.
-    return None if 1 <= asked.command.duration_s <= asked.settings.max_duration_s else "duration"
+    return None if 1 <= asked.command.lasts_s <= asked.settings.max_duration_s else "duration"
 
 
 def _magnitude(asked: Asked) -> str | None:

@@ -108,7 +108,7 @@ def ordered(order: Authorized, loads: tuple[str, ...], percent: int, boot_id: by
         issued_utc_ms=command.issued_utc_ms,
         expires_utc_ms=command.expires_utc_ms,
         start_utc_ms=command.start_utc_ms,
-        duration_s=command.duration_s,
+        duration_s=command.lasts_s,
         boot_id=boot_id.hex(),
     )
 

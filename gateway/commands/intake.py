@@ -153,14 +153,14 @@ async def _modify(engine: Engine, order: Authorized, arrived: Change) -> Ruling:
         reason = "refers_to"
     elif course.issuer != order.issuer:
         reason = "issuer"
-    elif not 1 <= command.duration_s <= engine.settings.max_duration_s:
+    elif not 1 <= command.lasts_s <= engine.settings.max_duration_s:
         reason = "duration"
     elif clamped(command.magnitude_percent) != course.percent:
         reason = "magnitude"
     if course is None or reason is not None:
         return await _close(engine, order, arrived, State.REJECTED, reason)
-    moved_ms = (command.duration_s - course.duration_s) * 1000
-    course.duration_s = command.duration_s
+    moved_ms = (command.lasts_s - course.duration_s) * 1000
+    course.duration_s = command.lasts_s
     course.end_ms += moved_ms
     if course.end_utc_ms is not None:
         course.end_utc_ms += moved_ms

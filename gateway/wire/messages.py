@@ -155,9 +155,10 @@ class Alarm(_Message):
 class Command(_Message):
     """An order to a building; issuer, number and audience stand in the header (key id, sequence, gateway).
 
-    A `magnitude_percent` outside 0 to 100 is answered (clamped, or refused), not garbled. `target` is "building" or a
-    load; `start_utc_ms` None means now; of two orders the lower `priority` wins; `boot_nonce` binds an order to one
-    boot, for a gateway without a trusted clock. `refers_to` is the id of the order that a cancel or a modify is about.
+    A magnitude or a duration that makes no sense, or no duration, is answered (clamped, or refused), not garbled.
+    `target` is "building" or a load; `start_utc_ms` None means now; of two orders the lower `priority` wins;
+    `boot_nonce` binds an order to one boot, for a gateway without a trusted clock. `refers_to` is the id of the order
+    that a cancel or a modify is about.
     """
 
     CONTENT: ClassVar[str] = "gw/command;v=1"
@@ -167,7 +168,7 @@ class Command(_Message):
         Field(3, "target", fields.text(64, 1)),
         Field(4, "magnitude_percent", fields.integer(-1000, 1000)),
         Field(5, "start_utc_ms", _MS, optional=True),
-        Field(6, "duration_s", fields.integer(0, 7 * 86_400)),
+        Field(6, "duration_s", fields.integer(-UINT63, UINT63), optional=True),
         Field(7, "priority", fields.integer(0, 15)),
         Field(8, "issued_utc_ms", _MS),
         Field(9, "expires_utc_ms", _MS),
@@ -180,12 +181,17 @@ class Command(_Message):
     target: str
     magnitude_percent: int
     start_utc_ms: int | None
-    duration_s: int
+    duration_s: int | None
     priority: int
     issued_utc_ms: int
     expires_utc_ms: int
     boot_nonce: bytes | None = None
     refers_to: str | None = None
+
+    @property
+    def lasts_s(self) -> int:
+        """Seconds that it asks for; 0 where it names none, which is neither endless nor over at once: it is refused."""
+        return self.duration_s or 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,21 @@ async def test_scenario_15_clamped(building: Building) -> None:
     assert building.values == {"heater": 0, "charger": 6, "pump": 30}
 
 
+@pytest.mark.parametrize("percent", [101, 150])
+async def test_scenario_15_over_the_top(building: Building, percent: int) -> None:
+    """A magnitude over 100 % is clamped to all there is, and the answer says so."""
+    await building.order(magnitude_percent=percent)
+    assert building.last("c1").detail["clamped"] is True
+    assert building.values == {"heater": 0, "charger": 6, "pump": 30}
+
+
+async def test_scenario_15_negative(building: Building) -> None:
+    """A negative magnitude is refused: a shed never raises a load."""
+    await building.order(magnitude_percent=-1)
+    assert (building.last("c1").state, building.last("c1").reason) == ("rejected", "magnitude")
+    assert building.values == building.normal
+
+
 async def test_scenario_16(building: Building) -> None:
     """A read-back that differs is retried twice, then the command fails and what was written is released."""
     building.switches["heater"].writes = [1, 1, 1]

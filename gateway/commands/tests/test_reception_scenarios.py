@@ -214,9 +214,9 @@ def building_key() -> Ed25519PrivateKey:
     return Ed25519PrivateKey.from_private_bytes(bytes(32))
 
 
-@pytest.mark.parametrize("duration_s", [0, 14_401, 604_800])
-async def test_scenario_14(building: Building, duration_s: int) -> None:
-    """A duration of 0, or over the site's maximum, is refused: it is neither endless nor over at once."""
+@pytest.mark.parametrize("duration_s", [0, None, -1, 14_401, 604_800, (1 << 63) - 1])
+async def test_scenario_14(building: Building, duration_s: int | None) -> None:
+    """A duration of 0, none, or one over the site's maximum, is refused: it is neither endless nor over at once."""
     await building.order(duration_s=duration_s)
     assert (building.last("c1").state, building.last("c1").reason) == ("rejected", "duration")
     assert building.values == building.normal
