@@ -22,6 +22,9 @@ LARGEST_EXPONENT = 12
 SHORTEST_LONGEST_READ = 4
 """A 64-bit value takes four registers and is never read in pieces: it could change in between."""
 
+LONGEST_LINE = 1000
+"""tomllib keeps each beginning of a dotted key: one line of 260,000 dots has taken 24 GB."""
+
 _ADDRESSES = 65536
 _KEY = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
@@ -37,9 +40,15 @@ def parse_profile(text: str, name: str) -> Profile:
     """
     if len(text) > LONGEST_TEXT:
         raise ProfileError(name, [f"the text has {len(text)} characters; a profile has at most {LONGEST_TEXT}"])
+    long = next((number for number, line in enumerate(text.splitlines(), 1) if len(line) > LONGEST_LINE), None)
+    if long is not None:
+        raise ProfileError(name, [f"line {long} has more than {LONGEST_LINE} characters"])
     try:
         tree = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # TOMLDecodeError, and what it lets through, as a number of 5,000 digits
         raise ProfileError(name, [f"this is not TOML: {error}"]) from error
     mistakes: list[str] = []
     profile = _profile(_Fields(tree, "the profile", mistakes))

@@ -127,3 +127,14 @@ def _toml(value: object) -> str:
     if isinstance(value, str):
         return '"' + "".join(f"\\U{ord(character):08x}" for character in value) + '"'
     return str(value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [".".join("a" * 200_000) + " = 1", "id = " + "9" * 900, "a = " + "[" * 900, "\x00", "id = 1979-99-99"],
+    ids=["dots", "digits", "nested", "nul", "date"],
+)
+def test_a_hostile_text_is_refused_at_once(text: str) -> None:
+    """Whatever a file holds, it costs neither the memory nor the process."""
+    with pytest.raises(ProfileError):
+        parse_profile(text, "hostile")
