@@ -48,7 +48,7 @@ def parse_profile(text: str, name: str) -> Profile:
     except (
         ValueError,
         RecursionError,
-    ) as error:  # TOMLDecodeError, and what it lets through, as a number of 5,000 digits
+    ) as error:  # TOMLDecodeError, and a number of 5,000 digits
         raise ProfileError(name, [f"this is not TOML: {error}"]) from error
     mistakes: list[str] = []
     profile = _profile(_Fields(tree, "the profile", mistakes))
