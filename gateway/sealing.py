@@ -167,7 +167,7 @@ class Sealing:
         try:
             await asyncio.shield(flushing)
         except asyncio.CancelledError:
-            await flushing
+            await asyncio.wait((flushing,))
             raise
 
     async def flush(self, *, seal: bool) -> None:

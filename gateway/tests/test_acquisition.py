@@ -1,4 +1,4 @@
-"""Where Readings enter: what is committed at once, and what may wait for the next record."""
+"""Where Readings enter: what is urgent, what is latest, and a record that follows a seal."""
 
 import pytest
 
@@ -6,73 +6,96 @@ from config.channel import Channel, Quantity
 from drivers.reading import Reading
 from gateway.acquisition import Acquisition
 from gateway.latest import Latest
+from gateway.wire import packing
 from gateway.wire.record import Recorder
 from gateway.wire.schema import Schema
 
 POWER = Channel("linky.sinsts", "linky", "linky", Quantity.APPARENT_POWER_IMPORT, "VA")
 TARIFF = Channel("linky.ntarf", "linky", "linky", Quantity.TARIFF)
-VALVE = Channel("boiler.valve", "boiler", "boiler.fast", Quantity.SWITCH_STATE)
+STATUS = Channel("linky.stge", "linky", "linky", Quantity.STATUS)
+SWITCH = Channel("bms.heater", "bms", "bms.fast", Quantity.SWITCH_STATE)
+SCHEMA = Schema.of([POWER, TARIFF, STATUS, SWITCH])
+BOOT_ID = bytes(range(16))
 
 
-class Desk:
-    """An Acquisition, and how often it asked for a commit."""
+class Entry:
+    """An acquisition whose calls for a commit are counted."""
 
     def __init__(self) -> None:
         self.urgent = 0
         self.latest = Latest()
-        recorder = Recorder(Schema.of([POWER, TARIFF, VALVE]), bytes(16))
-        self.acquisition = Acquisition(recorder, self.latest, self._asked)
+        self.acquisition = Acquisition(Recorder(SCHEMA, BOOT_ID), self.latest, self._called)
 
-    def _asked(self) -> None:
+    def _called(self) -> None:
         self.urgent += 1
 
-    def linky(self, boot_ms: int, power: int, tariff: int = 1) -> None:
-        self.acquisition.accept([Reading(POWER, power, boot_ms), Reading(TARIFF, tariff, boot_ms)])
-
-    def boiler(self, boot_ms: int, valve: int = 0) -> None:
-        self.acquisition.accept([Reading(VALVE, valve, boot_ms)])
+    def read(self, boot_ms: int, *values: tuple[Channel, int]) -> None:
+        self.acquisition.accept([Reading(channel, value, boot_ms) for channel, value in values])
 
 
-@pytest.fixture
-def desk() -> Desk:
-    """An Acquisition that has read nothing yet."""
-    return Desk()
+def test_the_first_tick_is_committed_at_once() -> None:
+    """A gateway that restarts in a loop still meters."""
+    entry = Entry()
+    entry.read(1_000, (POWER, 1))
+    assert entry.urgent == 1
+    entry.read(2_000, (POWER, 2))
+    assert entry.urgent == 1
 
 
-def test_first_tick_of_each_group_is_urgent(desk: Desk) -> None:
-    """The first tick of each group is committed at once, whichever group was first; the ones after it wait."""
-    desk.boiler(1_000)
-    assert desk.urgent == 1
-    desk.linky(2_400, power=500)
-    assert desk.urgent == 2
-    desk.boiler(3_000)
-    desk.linky(3_800, power=501)
-    assert desk.urgent == 2
+@pytest.mark.parametrize("channel", [TARIFF, STATUS, SWITCH])
+def test_what_was_billed_or_held_back_is_committed_at_once(channel: Channel) -> None:
+    """A change of tariff, status or switch asks for a commit; the same value again does not."""
+    entry = Entry()
+    entry.read(1_000, (channel, 1))
+    entry.read(2_000, (channel, 1))
+    assert entry.urgent == 1
+    entry.read(3_000, (channel, 2))
+    assert entry.urgent == 2
 
 
-@pytest.mark.parametrize("change", ["tariff", "switch"])
-def test_what_was_billed_or_held_back_is_urgent(desk: Desk, change: str) -> None:
-    """A change of the tariff or of a switch is committed at once, its repetition is not."""
-    desk.boiler(1_000)
-    desk.linky(1_000, power=500)
-    before = desk.urgent
-    for boot_ms in (2_000, 3_000):
-        if change == "tariff":
-            desk.linky(boot_ms, power=500, tariff=2)
-        else:
-            desk.boiler(boot_ms, valve=1)
-        assert desk.urgent == before + 1
+def test_a_power_that_changes_can_wait() -> None:
+    """What changes at each tick does not wear the card out."""
+    entry = Entry()
+    for tick in range(10):
+        entry.read(1_000 + tick, (POWER, tick), (TARIFF, 1))
+    assert entry.urgent == 1
 
 
-def test_taken_once(desk: Desk) -> None:
-    """What was read is in the latest values and in one record, once."""
-    desk.linky(1_000, power=500)
-    desk.boiler(1_001)
-    record = desk.acquisition.take(restart=False)
+def test_a_record_is_taken_once() -> None:
+    """What was taken is not given again, and nothing read gives no record."""
+    entry = Entry()
+    assert entry.acquisition.take(restart=False) is None
+    entry.read(1_000, (POWER, 1), (TARIFF, 1))
+    record = entry.acquisition.take(restart=False)
     assert record is not None
-    assert (record.count, record.first_ms, record.last_ms) == (3, 1_000, 1_001)
-    assert desk.acquisition.take(restart=False) is None
-    assert desk.latest.taken == 3
-    power = desk.latest.get(POWER.name)
-    assert power is not None
-    assert power.value == 500
+    assert (record.first_ms, record.last_ms, record.count) == (1_000, 1_000, 2)
+    assert entry.acquisition.take(restart=False) is None
+
+
+def test_the_record_after_a_seal_stands_alone() -> None:
+    """Unchanged values are told again where a segment begins: it must decode without the one before."""
+    entry = Entry()
+    entry.read(1_000, (POWER, 5), (TARIFF, 1))
+    entry.acquisition.take(restart=True)
+    entry.read(2_000, (POWER, 5), (TARIFF, 1))
+    record = entry.acquisition.take(restart=True)
+    assert record is not None
+    content = packing.unpack(packing.pack([record.payload]), SCHEMA)
+    assert sorted(content.readings()) == [("linky.ntarf", 2_000, 1, 0), ("linky.sinsts", 2_000, 5, 0)]
+
+
+def test_the_latest_is_kept_for_each_channel_and_never_forgotten() -> None:
+    """A channel that is no longer read keeps its last value; its age tells."""
+    entry = Entry()
+    assert entry.latest.get("linky.sinsts") is None
+    assert entry.latest.device_read_at("linky") is None
+    entry.read(1_000, (POWER, 5), (TARIFF, 1))
+    entry.read(2_000, (POWER, 6))
+    entry.read(1_500, (SWITCH, 1))
+    assert [(r.channel.name, r.value, r.boot_ms) for r in entry.latest.all()] == [
+        ("linky.sinsts", 6, 2_000),
+        ("linky.ntarf", 1, 1_000),
+        ("bms.heater", 1, 1_500),
+    ]
+    assert (entry.latest.device_read_at("linky"), entry.latest.device_read_at("bms")) == (2_000, 1_500)
+    assert entry.latest.taken == 4
