@@ -358,7 +358,7 @@ async def test_broker_with_another_name_is_never_spoken_to(keys: SiteKeys, tmp_p
 async def test_broker_with_an_expired_certificate_is_never_spoken_to(keys: SiteKeys, tmp_path: Path) -> None:
     """A broker whose certificate is past gets nothing, and the text speaks of the clock too."""
     authority = Authority(tmp_path / "own")
-    own = replace(keys, ca=authority.cert, broker=authority.issue("broker", hosts=("localhost",), days=-1))
+    own = replace(keys, ca=authority.cert, broker=authority.issue("broker", hosts=("127.0.0.1",), days=-1))
     with Broker(tmp_path / "broker", own) as broker:
         await refused(sender_of(own, broker.port, tmp_path), "expired")
 
@@ -374,7 +374,7 @@ async def test_refused_certificate_is_said(keys: SiteKeys, broker: Broker, tmp_p
 async def test_expired_certificate_of_ours_is_said(keys: SiteKeys, tmp_path: Path) -> None:
     """A certificate of ours that is past is named with its date."""
     authority = Authority(tmp_path / "own")
-    own = replace(keys, ca=authority.cert, broker=authority.issue("broker", hosts=("localhost",)))
+    own = replace(keys, ca=authority.cert, broker=authority.issue("broker", hosts=("127.0.0.1",)))
     gateway = replace(keys.gateways[GATEWAY], tls=authority.issue(GATEWAY, days=-1))
     with Broker(tmp_path / "broker", own) as broker:
         settings = uplink_settings(own, gateway, broker.port)

@@ -61,7 +61,7 @@ class Broker:
     ) -> None:
         """Keep configuration, log and (where `persistent`) sessions in `folder`; port 0 means: find a free one."""
         self.folder = folder
-        self.host = "localhost"
+        self.host = "127.0.0.1"
         self.port = port or free_port()
         self.access = access
         self._keys = keys

@@ -33,7 +33,7 @@ class RawClient:
         self._client.on_message = self._on_message
 
     async def __aenter__(self) -> Self:
-        await asyncio.to_thread(self._client.connect, "localhost", self._port)
+        await asyncio.to_thread(self._client.connect, "127.0.0.1", self._port)
         self._client.loop_start()
         async with asyncio.timeout(_PATIENCE_S):
             await self._connected

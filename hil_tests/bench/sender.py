@@ -43,7 +43,7 @@ def uplink_settings(keys: SiteKeys, gateway: GatewayKeys, port: int, **other: fl
     """Settings for the bench: the broker on the loopback, quick reconnects; `other` overrides figures."""
     figures: dict[str, float] = {"reconnect_min_s": 0.05, "reconnect_max_s": 0.2, "resend_after_s": 5.0, **other}
     return UplinkSettings(
-        host="localhost",
+        host="127.0.0.1",
         port=port,
         ca_file=keys.ca,
         cert_file=gateway.tls.cert,

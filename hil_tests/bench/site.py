@@ -76,7 +76,7 @@ seal_up_s = {tempo.seal_up_s}
 seal_down_s = {tempo.seal_down_s}
 
 [broker]
-host = "localhost"
+host = "127.0.0.1"
 port = {broker_port}
 ca_file = "{keys.ca}"
 certificate_file = "{gateway.tls.cert}"

@@ -131,7 +131,12 @@ class Whole:
             if not self.agent.running:
                 raise ProcessEnded(f"the agent ended while waiting for {what}:\n{tail(self.agent.log)}")
             await asyncio.sleep(0.1)
-        raise TimeoutError(f"waited {patience_s:.0f} s for {what}; the agent's log ends:\n{tail(self.agent.log)}")
+        status = await self.agent.status()
+        link = "nothing" if status is None else status["link"]["text"]
+        raise TimeoutError(
+            f"waited {patience_s:.0f} s for {what}; of its link the agent says: {link}; its log ends:\n"
+            f"{tail(self.agent.log)}"
+        )
 
     async def status(self) -> Status:
         """Give the agent's status."""
@@ -163,7 +168,7 @@ class Whole:
 
     def _centre_settings(self) -> CentreSettings:
         return CentreSettings(
-            host="localhost",
+            host="127.0.0.1",
             port=self.broker.port,
             ca_file=self.keys.ca,
             cert_file=self.keys.centre.cert,
