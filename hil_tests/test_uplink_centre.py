@@ -348,11 +348,11 @@ async def test_broker_of_a_foreign_authority_is_never_spoken_to(keys: SiteKeys, 
 
 
 async def test_broker_with_another_name_is_never_spoken_to(keys: SiteKeys, tmp_path: Path) -> None:
-    """A broker whose certificate names another host gets nothing."""
+    """A broker whose certificate names another host or address gets nothing."""
     authority = Authority(tmp_path / "own")
     own = replace(keys, ca=authority.cert, broker=authority.issue("broker", hosts=("elsewhere.example",)))
     with Broker(tmp_path / "broker", own) as broker:
-        await refused(sender_of(own, broker.port, tmp_path), "names another host")
+        await refused(sender_of(own, broker.port, tmp_path), "names another address")
 
 
 async def test_broker_with_an_expired_certificate_is_never_spoken_to(keys: SiteKeys, tmp_path: Path) -> None:
