@@ -6,18 +6,18 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from gateway.control.client import AgentRefused, AgentUnreachable, get
+from gateway.control.client import AgentRefused, AgentSlow, AgentUnreachable, get
 
-OK, AGENT_NOT_RUNNING, CHECK_FAILED = 0, 3, 5
+OK, AGENT_NOT_RUNNING, CHECK_FAILED, TIMEOUT = 0, 3, 5, 27
 
 
 def status(site: Path, socket: Path | None, *, as_json: bool, timeout_s: float) -> int:
-    """Print the agent's status; give the exit code (3 where no agent answers)."""
+    """Print the agent's status; give the exit code (3 where no agent is there, 27 where it does not answer in time)."""
     try:
         answer = get(socket or socket_of(site), "/v1/status", timeout_s=timeout_s)
     except (AgentUnreachable, AgentRefused) as error:
         print(f"gateway status: {error}", file=sys.stderr)
-        return AGENT_NOT_RUNNING
+        return TIMEOUT if isinstance(error, AgentSlow) else AGENT_NOT_RUNNING
     except NoSocketNamed as error:
         print(f"gateway status: {error}", file=sys.stderr)
         return CHECK_FAILED

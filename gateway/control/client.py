@@ -13,6 +13,10 @@ class AgentUnreachable(Exception):
     """The agent does not answer on its control socket; the text says what to do."""
 
 
+class AgentSlow(AgentUnreachable):
+    """The agent is there and does not answer in time."""
+
+
 class AgentRefused(Exception):
     """The agent answered, and refused; `status` is the HTTP status."""
 
@@ -51,7 +55,7 @@ def get(path: Path, resource: str, *, timeout_s: float = 5.0) -> Any:  # noqa: A
     except PermissionError as error:
         raise AgentUnreachable(f"not permitted to open {path}: join the agent's group, or use sudo") from error
     except TimeoutError as error:
-        raise AgentUnreachable(f"no answer at {path} within {timeout_s:g} s: the agent hangs or is starting") from error
+        raise AgentSlow(f"no answer at {path} within {timeout_s:g} s: the agent hangs or is starting") from error
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise AgentUnreachable(f"no usable answer at {path}: {error}") from error
     finally:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.cli.status import AGENT_NOT_RUNNING, CHECK_FAILED, duration, number, status, table
+from gateway.cli.status import AGENT_NOT_RUNNING, CHECK_FAILED, TIMEOUT, duration, number, status, table
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_an_agent_that_hangs_is_given_up(tmp_path: Path, capsys: pytest.CaptureF
     with socket.socket(socket.AF_UNIX) as deaf:
         deaf.bind(str(path))
         deaf.listen()
-        assert status(tmp_path / "site.toml", path, as_json=False, timeout_s=0.2) == AGENT_NOT_RUNNING
+        assert status(tmp_path / "site.toml", path, as_json=False, timeout_s=0.2) == TIMEOUT
     assert "no answer" in capsys.readouterr().err
 
 
