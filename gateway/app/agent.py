@@ -270,7 +270,11 @@ class Agent:
             "shedding": self._commanding.status(),
             "readings_taken": self._latest.taken,
             "meters": status.meters(
-                self._devices.meters, self._supervised, self._first_read_ms, self._latest.device_read_at
+                self._devices.meters,
+                self._supervised,
+                self._first_read_ms,
+                self._latest.device_read_at,
+                {linky.name: linky.counters for linky in self._devices.linky},
             ),
             "channels": status.channels(self._latest.all(), now),
         }

@@ -47,8 +47,9 @@ def meters(
     supervised: Mapping[str, Supervised],
     first_read_ms: Mapping[str, int],
     last_read_ms: Callable[[str], int | None],
+    counters: Mapping[str, Mapping[str, int]],
 ) -> list[Json]:
-    """Give each meter with what it is doing, or what is wrong with it."""
+    """Give each meter with what it is doing, or what is wrong with it; `counters` of those whose line can be noisy."""
     return [
         {
             "name": meter.name,
@@ -57,6 +58,7 @@ def meters(
             "restarts": supervised[meter.name].restarts,
             "first_read_ms": first_read_ms.get(meter.name),
             "last_read_ms": last_read_ms(meter.name),
+            "counters": dict(counters.get(meter.name, {})),
         }
         for meter in devices
     ]

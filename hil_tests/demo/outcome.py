@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from gateway.centre.service import Centre
 from hil_tests.bench.site import BMS, GAS, GAS_DIAL, GAS_WEIGHT, LOADS, WATER, WATER_DIAL, WATER_WEIGHT
 from hil_tests.demo.ledger import Sightings, wires
 from hil_tests.demo.story import GATEWAY, Noted
-from hil_tests.demo.verdict import Seen, Verdict, compare
+from hil_tests.demo.verdict import Seen, Span, Verdict, compare
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +53,13 @@ class Outcome:
 
 def judge(noted: Noted, centre: Centre, ledger: Path) -> tuple[Outcome, Verdict]:
     """Compare the bench's ledger with what the centre verified, and gather the figures."""
-    verified = _verified(centre)
-    pulses = {GAS: (GAS_DIAL, GAS_WEIGHT), WATER: (WATER_DIAL, WATER_WEIGHT)}
-    totals = {name: verified.pop(f"{name}.total", []) for name in pulses}
-    put = wires(ledger, _points())
-    verdict = compare(put.certain, verified, noted.spans, put.perhaps)
-    # A counter's totals are published, not its pulses: it has lost as many as its last total lacks.
-    missing = {
-        name: (dial + noted.pulses[name] * weight - _highest(totals[name], dial)) // weight
-        for name, (dial, weight) in pulses.items()
-    }
+    arrived = verified(centre, GATEWAY)
+    verdict = compared(arrived, ledger, noted.spans)
     counts = centre.counts
     outcome = Outcome(
         readings_stored=noted.stored,
         readings_verified=noted.verified,
-        lost=sum(verdict.lost.values()) + sum(max(0, pulses) for pulses in missing.values()),
+        lost=sum(verdict.lost.values()) + pulses_lost(arrived, noted.pulses),
         uncommitted_s=round(noted.uncommitted_ms / 1000, 3),
         duplicates_dropped=counts.duplicates_dropped,
         bad_signatures=counts.bad_signatures,
@@ -80,12 +72,31 @@ def judge(noted: Noted, centre: Centre, ledger: Path) -> tuple[Outcome, Verdict]
     return outcome, verdict
 
 
-def _verified(centre: Centre) -> Sightings:
+def verified(centre: Centre, gateway: str) -> Sightings:
+    """Give every reading that the centre has verified of a gateway, by channel."""
     seen: Sightings = defaultdict(list)
-    for segment in centre.segments(GATEWAY):
+    for segment in centre.segments(gateway):
         for channel, boot_ms, value, _quality in segment.content.readings():
             seen[channel].append((boot_ms, value))
     return seen
+
+
+def compared(arrived: Sightings, ledger: Path, left_out: Sequence[Span]) -> Verdict:
+    """Compare what was verified with what the bench put on the wires; pulses are counted by `pulses_lost`."""
+    put = wires(ledger, _points())
+    read = {channel: seen for channel, seen in arrived.items() if channel not in _TOTALS}
+    return compare(put.certain, read, left_out, put.perhaps)
+
+
+def pulses_lost(arrived: Sightings, counted: Mapping[str, int]) -> int:
+    """Count the pulses that are missing: a counter's totals are published, and its last one lacks what was lost."""
+    return sum(
+        max(0, dial + counted[name] * weight - _highest(arrived.get(total, ()), dial)) // weight
+        for total, (name, dial, weight) in _TOTALS.items()
+    )
+
+
+_TOTALS = {f"{GAS}.total": (GAS, GAS_DIAL, GAS_WEIGHT), f"{WATER}.total": (WATER, WATER_DIAL, WATER_WEIGHT)}
 
 
 def _highest(totals: Sequence[Seen], dial: int) -> int:

@@ -1,0 +1,29 @@
+"""What every test of the whole agent ends with: the bench's books against the centre's, reading by reading."""
+
+from hil_tests.bench.whole import Whole
+from hil_tests.demo.outcome import compared, pulses_lost, verified
+from hil_tests.demo.verdict import Span, Verdict
+
+FOREVER_MS = 1 << 62
+POLL_MS = 300
+"""A poll is stamped when its last answer has come: its first may have been on the wire so much earlier."""
+
+
+async def nothing_lost(whole: Whole, since_ms: int, *left_out: Span) -> Verdict:
+    """Hold that all that was on the wires from `since_ms` to now, outside some spans, is verified, and nothing else.
+
+    Signatures, chains and places in the streams must be in order as well; no reading may be counted twice.
+    """
+    pulses = (await whole.bench.ask("pulses"))["pulses"]
+    end_ms = await whole.settled()
+    arrived = verified(whole.centre, whole.gateway)
+    verdict = compared(arrived, whole.bench.ledger, [Span(0, since_ms), Span(end_ms, FOREVER_MS), *left_out])
+    assert verdict.lost == {}
+    assert verdict.invented == {}
+    assert verdict.put == verdict.found > 0
+    assert pulses_lost(arrived, pulses) == 0
+    counts = whole.centre.counts
+    assert (counts.bad_signatures, counts.malformed, counts.misplaced, counts.unreadable) == (0, 0, 0, 0)
+    assert (counts.chain_breaks, counts.conflicts, counts.gaps, counts.undecoded) == (0, 0, 0, 0)
+    assert counts.verified_readings >= verdict.found
+    return verdict
