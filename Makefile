@@ -23,11 +23,12 @@ test: check  ## every test (runs check first)
 test-fresh:  ## demo and tests on fresh Debian 12 and 13 (root; FRESH_RUN and more: see hil_tests/fresh_machine.sh)
 	@hil_tests/fresh_machine.sh
 
-check: $(VENV)/.test  ## ruff, mypy strict, import-linter
+check: $(VENV)/.test  ## ruff, mypy strict, import-linter, and that the documents do not lie
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest -q gateway/cli/tests/test_docs.py config/tests/test_example.py
 
 format: $(VENV)/.test  ## let ruff put the code in order
 	@$(BIN)/ruff check --fix .
