@@ -124,8 +124,9 @@ class Commanding:
             group.create_task(self._link.run(), name="link")
 
     def status(self) -> status.Json:
-        """Say what is held back, and how the link to the centre stands."""
-        return status.shedding(self._link.state.value, self._executor.shedding(), self._clock.boot_ms())
+        """Say what is held back, how the link to the centre stands, and whether a shed of his would be considered."""
+        told = status.shedding(self._link.state.value, self._executor.shedding(), self._clock.boot_ms())
+        return {**told, "admits": self._link.admits()}
 
     async def _receive(self) -> None:
         while True:

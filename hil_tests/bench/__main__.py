@@ -2,7 +2,7 @@
 
 Says in one JSON line where its ends are, obeys JSON lines on its standard input, one answer each, and ends with it:
 
-    {"order": "loads"}                        what each load's point holds
+    {"order": "loads"}                        what each load's point holds, and how often it was written
     {"order": "pulses"}                       pulses so far of each counter
     {"order": "linky", "silent": true}        sets `silent`, `noise` or `mode` of the Linky, or with "plugged" plugs it
     {"order": "unit", "unit": 2, "silent": true}   silences a unit of the BMS, or lets it speak again
@@ -76,7 +76,11 @@ class Devices:
 
     def _loads(self, _order: Order) -> dict[str, object]:
         held = self.bms.values(PLANT_UNIT)
-        return {"loads": {load: held[point] for load, (point, *_) in LOADS.items()}}
+        writes = self.bms.writes
+        return {
+            "loads": {load: held[point] for load, (point, *_) in LOADS.items()},
+            "writes": {load: writes[point] for load, (point, *_) in LOADS.items()},
+        }
 
     def _pulses(self, _order: Order) -> dict[str, object]:
         return {"pulses": {output.name: output.sequence for output in (self.pulses.gas, self.pulses.water)}}

@@ -6,6 +6,7 @@ put on the wire, after it was: the judge of a run compares it with what arrived.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -67,6 +68,8 @@ class Bms:
     def __init__(self, building: Building, *, boot_ms: Callable[[], int], ledger: Ledger | None = None) -> None:
         self.building = building
         self.faults: dict[int, Fault] = {}
+        self.writes: Counter[str] = Counter()
+        """How often each point of the plant was written."""
         self.boot_ms = boot_ms
         self.ledger = ledger
         self.profiles = {
@@ -112,6 +115,7 @@ class Bms:
     def write(self, key: str, value: int) -> None:
         """Carry out a write to the plant; no other unit has a point that can be written."""
         self.building.step(self.boot_ms())
+        self.writes[key] += 1
         WRITES[key](self.building, value)
 
     async def _serve(self, server: "_TcpServer | _SerialServer") -> int:

@@ -6,8 +6,8 @@ the agent is asked over its control socket and no other way.
 
 import asyncio
 import time
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -99,7 +99,8 @@ class Whole:
                 linky_mode=self._linky_mode,
             )
             self.site.write_text(text, "utf-8")
-            self._centre = await stack.enter_async_context(Centre(self._centre_settings()))
+            stack.push_async_callback(self._centre_ends)
+            await self._centre_begins()
             stack.push_async_callback(self.agent.stop)
             self._stack = stack.pop_all()
         return self
@@ -165,6 +166,28 @@ class Whole:
         """Give what the point of each load holds, asked of the BMS itself."""
         held: dict[str, int] = (await self.bench.ask("loads"))["loads"]
         return held
+
+    async def writes(self) -> dict[str, int]:
+        """Give how often each load was written, counted by the BMS itself."""
+        counted: dict[str, int] = (await self.bench.ask("loads"))["writes"]
+        return counted
+
+    @asynccontextmanager
+    async def centre_away(self) -> AsyncIterator[None]:
+        """Let the centre be away for the length of a block; it comes back with what it had committed."""
+        await self._centre_ends()
+        try:
+            yield
+        finally:
+            await self._centre_begins()
+
+    async def _centre_begins(self) -> None:
+        self._centre = await Centre(self._centre_settings()).__aenter__()
+
+    async def _centre_ends(self) -> None:
+        centre, self._centre = self._centre, None
+        if centre is not None:
+            await centre.__aexit__()
 
     def _centre_settings(self) -> CentreSettings:
         return CentreSettings(
