@@ -11,6 +11,7 @@ from gateway.wire.keys import KeySet, load_signing_key, make_signing_key
 from gateway.wire.messages import Answer
 from hil_tests.bench.issuer import Issuer
 from hil_tests.bench.pki import CENTRE, CENTRE_EPOCH, CENTRE_ROLES, trusted
+from hil_tests.bench.site import LINKY
 from hil_tests.bench.whole import Status, Whole, boot_ms
 from hil_tests.books import nothing_lost
 
@@ -42,6 +43,8 @@ async def ready(whole: Whole) -> None:
     await whole.begin()
     await whole.until(lambda s: s["clock"]["trusted"], "a trusted clock")
     await whole.until(lambda s: s["shedding"]["admits"], "a heartbeat")
+    # The first frame is one that we came in the middle of: it may lack the power that an effect is measured by.
+    await whole.until(lambda s: any(c["name"] == f"{LINKY}.sinsts" for c in s["channels"]), "the power")
 
 
 async def states(whole: Whole, command: str, last: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""The demo is the promise of the first page: it must keep it in a minute, and say so in a line that programs read."""
+"""The demo is the promise of the first page: it keeps it, in a minute, and says so in a line that programs read."""
 
 import asyncio
 import json

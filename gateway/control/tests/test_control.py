@@ -93,6 +93,15 @@ async def test_a_socket_left_by_a_dead_agent_is_replaced(tmp_path: Path) -> None
         assert await asyncio.to_thread(get, path, "/v1/status") == {"gateway": "gw-1"}
 
 
+async def test_a_socket_that_is_served_is_never_taken(tmp_path: Path) -> None:
+    """A second agent on the same socket is turned away, and the first one goes on answering."""
+    path = tmp_path / "control.sock"
+    async with serving(path):
+        with pytest.raises(ControlSocketError, match="another agent serves there"):
+            await ControlServer(path, {}).open()
+        assert await asyncio.to_thread(get, path, "/v1/status") == {"gateway": "gw-1"}
+
+
 async def test_another_file_is_never_replaced(tmp_path: Path) -> None:
     """A mistyped path in the site file costs nobody a file."""
     path = tmp_path / "precious"
