@@ -134,6 +134,8 @@ class Sealing:
         self._seal_owed = False
         self._recorded: Correlation | None = None
         self.failure: str | None = None
+        self.rounds = 0
+        """How often the work came to its end, also where the disk refused: it goes on as long as this grows."""
         self.given_up = 0
         """Readings that were lost because the disk refused them for longer than memory could hold them."""
         self.last_commit_ms: int | None = None
@@ -193,6 +195,7 @@ class Sealing:
             if self.failure is not None:
                 log.warning("storage: works again")
             self.failure = None
+        self.rounds += 1
 
     def _keep(self, row: Row) -> None:
         """Hold a row until the disk takes it; where there are too many, the oldest lot goes, whole.

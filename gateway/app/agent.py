@@ -27,6 +27,7 @@ from gateway.commands.errors import StorageError as JournalError
 from gateway.commands.journal import Journal
 from gateway.control.server import ControlServer
 from gateway.latest import Latest
+from gateway.notify import Notifier
 from gateway.sealing import Sealing, Signer, Store
 from gateway.supervise import Supervised
 from gateway.uplink.settings import Inbound, UplinkSettings
@@ -46,11 +47,12 @@ CAPABILITIES = ("shed", "cancel", "resend")
 class Agent:
     """The agent of `site`, with its keys; `run` it once."""
 
-    def __init__(self, site: Site, key: SigningKey, keys: KeySet) -> None:
+    def __init__(self, site: Site, key: SigningKey, keys: KeySet, systemd: Notifier) -> None:
         """Open the outbox; raise StorageError."""
         self.site = site
         self._id = site.gateway.id
         self._keys = keys
+        self._systemd = systemd
         self._clock = SystemClock()
         self._signer = Signer(self._id, key)
         self._voice = Voice(self._id, key)
@@ -120,7 +122,10 @@ class Agent:
                 group.create_task(self._timing.run(), name="time")
                 for meter in self._devices.meters:
                     group.create_task(self._supervise(meter).run(), name=meter.name)
+                self._systemd.ready()
+                group.create_task(self._systemd.keep(lambda: self._sealing.rounds, self._in_a_line), name="systemd")
         finally:
+            self._systemd.stopping()
             await self._close()
 
     async def _close(self) -> None:
@@ -128,6 +133,13 @@ class Agent:
         await self._devices.close()
         await self._journal.close()
         self._store.close()
+
+    def _in_a_line(self) -> str:
+        """Give what `systemctl status` shows of us."""
+        failing = sum(each.failure is not None for each in self._supervised.values())
+        meters = f"{failing or 'none'} of {len(self._supervised)} meters fail{'s' if failing <= 1 else ''}"
+        disk = "" if self._sealing.failure is None else f"; storage: {self._sealing.failure}"
+        return f"{meters}; link {'up' if self._uplink.state.connected else 'down'}{disk}"
 
     # Readings
 

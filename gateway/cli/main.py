@@ -16,7 +16,7 @@ Answer = Callable[[argparse.Namespace], int]
 def _run(options: argparse.Namespace) -> int:
     from gateway.app import run  # noqa: PLC0415 - lazy: the agent is 40 MB of imports
 
-    return run(options.config)
+    return run(options.config, await_keys=options.await_keys)
 
 
 def _status(options: argparse.Namespace) -> int:
@@ -55,6 +55,9 @@ def parser() -> argparse.ArgumentParser:
 
     run_ = _command(commands, "run", "run the agent until it is told to stop", _run, "gateway run --config site.toml")
     _site_option(run_)
+    run_.add_argument(
+        "--await-keys", action="store_true", help="while keys are missing, say so on the control socket, do not end"
+    )
 
     status = _command(
         commands, "status", "what the agent reads, keeps and sends, now", _status, "gateway status --json"

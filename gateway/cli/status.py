@@ -44,9 +44,12 @@ def socket_of(site: Path) -> Path:
 
 def table(answer: dict[str, Any]) -> str:
     """Lay a status out for a person."""
+    head = f"{answer['gateway']}  {answer['name']}  version {answer['version']}, up {duration(answer['up_ms'])}"
+    if "missing" in answer:
+        return "\n".join([head, "nothing is metered yet: it waits, and looks again by itself, for", *answer["missing"]])
     clock, outbox, link = answer["clock"], answer["outbox"], answer["link"]
     lines = [
-        f"{answer['gateway']}  {answer['name']}  version {answer['version']}, up {duration(answer['up_ms'])}",
+        head,
         f"clock     {clock['text']}",
         f"link      {link['text']}",
         f"outbox    {outbox['text']}",

@@ -85,3 +85,11 @@ def test_the_table_shows_what_is_wrong() -> None:
     assert "450 VA" in shown
     assert "15 min ago  suspect" in shown
     assert "text of outbox" in shown
+
+
+def test_an_agent_that_waits_for_its_keys_shows_each_that_is_missing() -> None:
+    """Nothing is shown as if it were metered; each missing file stands on a line of its own."""
+    missing = ["/etc/gateway/keys/signing.key: cannot be read", "/etc/gateway/keys/ca.pem: cannot be read"]
+    shown = table({"gateway": "gw-1", "name": "School", "version": "0.1.0", "up_ms": 61_000, "missing": missing})
+    assert shown.splitlines()[0].startswith("gw-1  School  version 0.1.0")
+    assert shown.splitlines()[2:] == missing
