@@ -51,6 +51,7 @@ _ID_LINE = re.compile(rb"^key-id: ([^\r\n]+)\r?$", re.MULTILINE)
 _FILE_BYTES = 1 << 20
 _KEYS_MAX = 4096
 _RAW_BYTES = 32
+_CREDENTIAL_MODE = 0o440
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +69,9 @@ def load_signing_key(path: Path) -> SigningKey:
     """Read the signing key at `path`; raise KeyFileError, also where anyone but the owner may read it."""
     try:
         with path.open("rb") as file:
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-            if mode & 0o077:
+            found = os.fstat(file.fileno())
+            mode = stat.S_IMODE(found.st_mode)
+            if mode & 0o077 and not _is_credential(path, found):
                 raise KeyFileError(f"{path}: others may read this private key (mode {mode:04o}): chmod 600 {path}")
             text = file.read(_FILE_BYTES)
     except OSError as error:
@@ -88,6 +90,22 @@ def load_signing_key(path: Path) -> SigningKey:
     if not isinstance(private, Ed25519PrivateKey):
         raise KeyFileError(f"{path}: the key is not Ed25519: make a new one and enrol it")
     return SigningKey(named[1], private)
+
+
+def _is_credential(path: Path, found: os.stat_result) -> bool:
+    """Tell whether systemd put the file there for this service alone (LoadCredential=).
+
+    It is then root's, of mode 0440: the group's bits are the mask of the access list that lets our user in, and the
+    folder is closed to everyone else.
+    """
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    return (
+        bool(folder)
+        and path.parent == Path(str(folder))
+        and found.st_uid == 0
+        and found.st_gid == 0
+        and stat.S_IMODE(found.st_mode) == _CREDENTIAL_MODE
+    )
 
 
 def make_signing_key(path: Path, key_id: str) -> SigningKey:

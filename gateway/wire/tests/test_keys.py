@@ -1,5 +1,7 @@
 """Keys in files: private ones stay private, and a file of trusted keys is right or refused with every mistake."""
 
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -49,6 +51,35 @@ def test_a_new_key_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
     """The file is made with mode 0600, not changed to it afterwards."""
     make_signing_key(tmp_path / "key.pem", "gw-00001")
     assert (tmp_path / "key.pem").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("where", "found", "is_taken"),
+    [
+        (".", (0o440, 0, 0), True),
+        (".", (0o444, 0, 0), False),
+        (".", (0o460, 0, 0), False),
+        (".", (0o440, 1000, 0), False),
+        (".", (0o440, 0, 1000), False),
+        ("elsewhere", (0o440, 0, 0), False),
+        ("", (0o440, 0, 0), False),
+    ],
+)
+def test_a_credential_of_systemd_is_taken_as_systemd_makes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, found: tuple[int, int, int], *, is_taken: bool
+) -> None:
+    """Root's, 0440, in the folder of this service's credentials: anything else is a key that others may read."""
+    path = tmp_path / "signing.key"
+    mode, owner, group = found
+    make_signing_key(path, "gw-00001")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / where) if where else "")
+    monkeypatch.setattr(os, "fstat", lambda _: os.stat_result((stat.S_IFREG | mode, 1, 1, 1, owner, group, 1, 0, 0, 0)))
+    monkeypatch.setattr(Path, "open", lambda path, _mode: os.fdopen(os.open(path, os.O_RDONLY), "rb", buffering=0))
+    if is_taken:
+        assert load_signing_key(path).key_id == b"gw-00001"
+    else:
+        with pytest.raises(KeyFileError, match="others may read"):
+            load_signing_key(path)
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o622])
