@@ -1,17 +1,16 @@
-"""`gateway config check`: every mistake of a site file, or what the site has. Reads files only, asks no agent."""
+"""`gateway config`: the mistakes of a site file, what is in force with it, and what it may hold. Asks no agent."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from config.errors import ConfigError
 from config.load import load
-from config.site import Site
+from config.site import Site, schema
+from gateway.cli.exits import CHECK_FAILED, OK, Ended
 
-OK = 0
-A_CHECK_FAILED = 5
-
-SCHEMA = "gateway-config-check;v=1"
+SCHEMA = "gateway/config-check/1"
 """The JSON of `as_json`: {"schema", "ok", "mistakes": [{"file", "line", "key", "message", "right"}], "site"}."""
 
 
@@ -29,7 +28,7 @@ def check(path: Path, *, as_json: bool = False) -> int:
             print(error)
             count = len(error.mistakes)
             print(f"{path}: {count} mistake{'s' if count > 1 else ''}; the gateway will not start with this file")
-        return A_CHECK_FAILED
+        return CHECK_FAILED
     summary = _summary(site)
     if as_json:
         print(json.dumps({"schema": SCHEMA, "ok": True, "mistakes": [], "site": summary}))
@@ -38,6 +37,48 @@ def check(path: Path, *, as_json: bool = False) -> int:
         for key, value in summary.items():
             print(f"  {key:<9} {value}")
     return OK
+
+
+def show(path: Path, *, as_json: bool) -> int:
+    """Print what is in force with this site file, defaults included; of keys and certificates only where they are.
+
+    Raises Ended for a file that has mistakes. For people it is TOML again, every path as it was resolved.
+    """
+    values = effective(path)
+    if as_json:
+        print(json.dumps({"schema": "gateway/config/1", "file": str(path), "site": values}))
+    else:
+        print("\n".join(_toml(values)))
+    return OK
+
+
+def effective(path: Path) -> dict[str, Any]:
+    """Give the values of a site file as they are in force; raise Ended."""
+    try:
+        return load(path).model_dump(mode="json")
+    except ConfigError as error:
+        raise Ended(CHECK_FAILED, str(error)) from error
+
+
+def print_schema(*, as_json: bool) -> int:
+    """Print the JSON schema of a site file, for editors; `as_json` wraps it like every other answer."""
+    found = schema()
+    print(json.dumps({"schema": "gateway/config-schema/1", "json_schema": found} if as_json else found, indent=2))
+    return OK
+
+
+def _toml(values: dict[str, Any]) -> Iterator[str]:
+    """Write each table of a site, and each entry of a list of them; what is not set has no line, for TOML has no null.
+
+    A JSON text is a TOML text, and so are its numbers and truth values.
+    """
+    for name, part in values.items():
+        for entry in part if isinstance(part, list) else [part]:
+            yield f"[[{name}]]" if isinstance(part, list) else f"[{name}]"
+            yield from (
+                f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in entry.items() if value is not None
+            )
+            yield ""
 
 
 def _mistakes(error: ConfigError) -> list[dict[str, str | int]]:

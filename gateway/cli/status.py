@@ -1,45 +1,19 @@
 """`gateway status`: what the agent reads, keeps and sends, asked over its control socket."""
 
 import json
-import sys
-import tomllib
-from pathlib import Path
 from typing import Any
 
-from gateway.control.client import AgentRefused, AgentSlow, AgentUnreachable, get
+from gateway.cli.asking import Door
+from gateway.cli.exits import OK
 
-OK, AGENT_NOT_RUNNING, CHECK_FAILED, TIMEOUT = 0, 3, 5, 27
+SCHEMA = "gateway/status/1"
 
 
-def status(site: Path, socket: Path | None, *, as_json: bool, timeout_s: float) -> int:
-    """Print the agent's status; give the exit code (3 where no agent is there, 27 where it does not answer in time)."""
-    try:
-        answer = get(socket or socket_of(site), "/v1/status", timeout_s=timeout_s)
-    except (AgentUnreachable, AgentRefused) as error:
-        print(f"gateway status: {error}", file=sys.stderr)
-        return TIMEOUT if isinstance(error, AgentSlow) else AGENT_NOT_RUNNING
-    except NoSocketNamed as error:
-        print(f"gateway status: {error}", file=sys.stderr)
-        return CHECK_FAILED
-    print(json.dumps(answer) if as_json else table(answer))
+def status(door: Door, *, as_json: bool) -> int:
+    """Print the agent's status, also of one that waits for its keys; raise Ended."""
+    answer = door.get("/v1/status")
+    print(json.dumps({"schema": SCHEMA, **answer}) if as_json else table(answer))
     return OK
-
-
-class NoSocketNamed(Exception):
-    """The site file does not tell where the agent listens."""
-
-
-def socket_of(site: Path) -> Path:
-    """Give the control socket that a site file names, without the cost of checking the whole file."""
-    try:
-        named = tomllib.loads(site.read_text("utf-8"))["control"]["socket"]
-        return site.parent / str(named)
-    except OSError as error:
-        raise NoSocketNamed(f"{site}: {error.strerror}: name the site file with --config, or --socket") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise NoSocketNamed(
-            f"{site}: no [control] socket can be read there: see `gateway config check {site}`"
-        ) from error
 
 
 def table(answer: dict[str, Any]) -> str:

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from config.load import load
 from config.tests.sites import spoil, write
-from gateway.cli.config import SCHEMA, check
+from gateway.cli.config import SCHEMA, check, print_schema, show
+from gateway.cli.exits import Ended
 
 
 def test_ok_says_what_the_site_has(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -66,3 +68,47 @@ def test_nothing_but_text_reaches_the_terminal(tmp_path: Path, capsys: pytest.Ca
     out = capsys.readouterr().out
     assert "\x1b" not in out
     assert '"\\x1b[2J" is no whole number' in out
+
+
+def test_show_is_a_site_file_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What `config show` prints has every default, each path resolved, and is itself a site file of the same values."""
+    path = write(tmp_path)
+    assert show(path, as_json=False) == 0
+    shown = capsys.readouterr().out
+    assert "keepalive_s = 30" in shown
+    assert f'key_file = "{tmp_path}/signing.key"' in shown
+    again = tmp_path / "elsewhere" / "again.toml"
+    again.parent.mkdir()
+    again.write_text(shown, "utf-8")
+    assert load(again) == load(path)
+    assert show(path, as_json=True) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["schema"], told["site"]["storage"]["quota_mb"]) == ("gateway/config/1", 512)
+
+
+def test_show_names_secrets_and_never_opens_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a key file only the path is shown, whatever the file holds."""
+    for name in ("signing.key", "gateway.key", "centre.toml"):
+        (tmp_path / name).write_text("SECRET")
+    show(write(tmp_path), as_json=False)
+    show(write(tmp_path), as_json=True)
+    assert "SECRET" not in capsys.readouterr().out
+
+
+def test_show_of_a_wrong_file_is_exit_5_with_its_mistakes(tmp_path: Path) -> None:
+    """What cannot be in force is not shown."""
+    text, line = spoil("unit = 1", "unit = 0")
+    path = write(tmp_path, text)
+    with pytest.raises(Ended, match=f"{path}:{line}: modbus") as ended:
+        show(path, as_json=False)
+    assert ended.value.code == 5
+
+
+def test_the_schema_is_for_editors_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    """`config schema` prints a JSON schema and nothing around it; with --json it is wrapped like every answer."""
+    assert print_schema(as_json=False) == 0
+    bare = json.loads(capsys.readouterr().out)
+    assert bare["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert "linky" in bare["properties"]
+    print_schema(as_json=True)
+    assert json.loads(capsys.readouterr().out) == {"schema": "gateway/config-schema/1", "json_schema": bare}

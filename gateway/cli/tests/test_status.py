@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from gateway.cli.status import AGENT_NOT_RUNNING, CHECK_FAILED, TIMEOUT, duration, number, status, table
+from gateway.cli.asking import Door
+from gateway.cli.exits import AGENT_NOT_RUNNING, CHECK_FAILED, TIMEOUT, Ended
+from gateway.cli.status import duration, number, status, table
 
 
 @pytest.mark.parametrize(
@@ -44,27 +46,34 @@ def test_a_duration_is_said_as_people_say_it(ms: int, text: str) -> None:
     assert duration(ms) == text
 
 
-def test_a_missing_agent_is_told_apart_from_a_missing_site(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def ended(door: Door) -> tuple[int, str]:
+    """Ask for the status in vain; give the exit code and the text."""
+    with pytest.raises(Ended) as found:
+        status(door, as_json=False)
+    return found.value.code, str(found.value)
+
+
+def test_a_missing_agent_is_told_apart_from_a_missing_site(tmp_path: Path) -> None:
     """Exit 3 with what to start where no agent answers, exit 5 with what to name where no socket is known."""
     site = tmp_path / "site.toml"
     site.write_text('[control]\nsocket = "control.sock"\n')
-    assert status(site, None, as_json=False, timeout_s=1) == AGENT_NOT_RUNNING
-    assert "gateway run" in capsys.readouterr().err
-    assert status(tmp_path / "none.toml", None, as_json=False, timeout_s=1) == CHECK_FAILED
-    assert "--config" in capsys.readouterr().err
+    code, text = ended(Door(site))
+    assert (code, "gateway run" in text) == (AGENT_NOT_RUNNING, True)
+    code, text = ended(Door(tmp_path / "none.toml"))
+    assert (code, "--config" in text) == (CHECK_FAILED, True)
     site.write_text("[control]\n")
-    assert status(site, None, as_json=True, timeout_s=1) == CHECK_FAILED
-    assert "gateway config check" in capsys.readouterr().err
+    code, text = ended(Door(site))
+    assert (code, "gateway config check" in text) == (CHECK_FAILED, True)
 
 
-def test_an_agent_that_hangs_is_given_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_agent_that_hangs_is_given_up(tmp_path: Path) -> None:
     """A socket that takes the question and never answers does not hang the technician's terminal."""
     path = tmp_path / "control.sock"
     with socket.socket(socket.AF_UNIX) as deaf:
         deaf.bind(str(path))
         deaf.listen()
-        assert status(tmp_path / "site.toml", path, as_json=False, timeout_s=0.2) == TIMEOUT
-    assert "no answer" in capsys.readouterr().err
+        code, text = ended(Door(tmp_path / "site.toml", path, timeout_s=0.2))
+    assert (code, "no answer" in text) == (TIMEOUT, True)
 
 
 def test_the_table_shows_what_is_wrong() -> None:

@@ -1,0 +1,80 @@
+"""For each command the module that answers it, imported only when it is asked: that keeps the start at some 50 ms."""
+
+import argparse
+
+# ruff: noqa: PLC0415 - lazy on purpose, in this whole file
+
+
+def run(options: argparse.Namespace) -> int:
+    """Start the agent."""
+    from gateway.app import run as run_agent  # 40 MB of imports
+
+    return run_agent(options.config, await_keys=options.await_keys)
+
+
+def status(options: argparse.Namespace) -> int:
+    """Answer `gateway status`."""
+    from gateway.cli.asking import Door
+    from gateway.cli.status import status as answer
+
+    return answer(Door(options.config, options.socket, options.timeout), as_json=options.json)
+
+
+def channels(options: argparse.Namespace) -> int:
+    """Answer `gateway channels`."""
+    from gateway.cli.asking import Door
+    from gateway.cli.readings import channels as answer
+
+    return answer(Door(options.config, options.socket, options.timeout), as_json=options.json)
+
+
+def read(options: argparse.Namespace) -> int:
+    """Answer `gateway read`."""
+    from gateway.cli.asking import Door
+    from gateway.cli.readings import read as answer
+
+    return answer(Door(options.config, options.socket, options.timeout), options.channel, as_json=options.json)
+
+
+def tail(options: argparse.Namespace) -> int:
+    """Answer `gateway tail`."""
+    from gateway.cli.asking import Door
+    from gateway.cli.readings import tail as answer
+
+    door = Door(options.config, options.socket, options.timeout)
+    return answer(door, options.channel, as_json=options.json, interval_s=options.interval, count=options.count)
+
+
+def config_check(options: argparse.Namespace) -> int:
+    """Answer `gateway config check`."""
+    from gateway.cli.config import check
+
+    return check(options.file, as_json=options.json)
+
+
+def config_show(options: argparse.Namespace) -> int:
+    """Answer `gateway config show`."""
+    from gateway.cli.config import show
+
+    return show(options.file, as_json=options.json)
+
+
+def config_schema(options: argparse.Namespace) -> int:
+    """Answer `gateway config schema`."""
+    from gateway.cli.config import print_schema
+
+    return print_schema(as_json=options.json)
+
+
+def tic_decode(options: argparse.Namespace) -> int:
+    """Answer `gateway tic decode`."""
+    from gateway.cli.tic import decode
+
+    return decode(options.file, options.mode, as_json=options.json)
+
+
+def version(options: argparse.Namespace) -> int:
+    """Answer `gateway version`."""
+    from gateway.cli.version import print_version
+
+    return print_version(as_json=options.json)

@@ -1,0 +1,146 @@
+"""Everything that `gateway` can be asked: the words, what they mean, what they take, who answers, and an example."""
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gateway.cli import answers
+
+DEFAULT_SITE = Path("/etc/gateway/site.toml")
+
+Answer = Callable[[argparse.Namespace], int]
+Option = Callable[[argparse.ArgumentParser], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command: `words` as they are typed ("config check"), one sentence, the answer, an example, what it takes."""
+
+    words: str
+    text: str
+    answer: Answer
+    example: str
+    options: tuple[Option, ...] = ()
+
+
+def _option(*names: str, **how: Any) -> Option:  # noqa: ANN401 - the keywords of add_argument
+    return lambda parser: parser.add_argument(*names, **how)
+
+
+def positive(text: str) -> float:
+    """Read a number of seconds above zero, a day at most."""
+    value = float(text)
+    if not 0 < value <= 86_400:
+        raise argparse.ArgumentTypeError(f"{text} s: more than 0 and at most 86400 seconds are wanted")
+    return value
+
+
+def counted(text: str) -> int:
+    """Read a number from 1 on."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text}: a number from 1 on is wanted")
+    return value
+
+
+_SITE = _option("--config", type=Path, default=DEFAULT_SITE, metavar="SITE", help="the site file (default %(default)s)")
+_SITE_FILE = _option("file", type=Path, nargs="?", default=DEFAULT_SITE, help="the site file (default %(default)s)")
+_SOCKET = _option("--socket", type=Path, metavar="PATH", help="the agent's control socket (default: the site's)")
+_TIMEOUT = _option(
+    "--timeout", type=positive, default=5.0, metavar="S", help="seconds to wait for an answer (default %(default)g)"
+)
+_JSON = _option("--json", action="store_true", help='one JSON object, whose "schema" tells its version')
+_JSON_LINES = _option("--json", action="store_true", help="one JSON object a line")
+_AGENT = (_SITE, _SOCKET, _TIMEOUT)
+
+FAMILIES = {
+    "config": "the site file",
+    "tic": "the Linky's customer output",
+}
+"""The first words that others follow, with what they are about."""
+
+COMMANDS = (
+    Command(
+        "run",
+        "run the agent until it is told to stop",
+        answers.run,
+        "gateway run --config site.toml",
+        (
+            _SITE,
+            _option(
+                "--await-keys",
+                action="store_true",
+                help="while keys are missing, say so on the control socket, do not end",
+            ),
+        ),
+    ),
+    Command(
+        "status",
+        "what the agent reads, keeps and sends, now",
+        answers.status,
+        "gateway status --json",
+        (*_AGENT, _JSON),
+    ),
+    Command(
+        "channels",
+        "every channel with its last value, its age and its quality",
+        answers.channels,
+        "gateway channels",
+        (*_AGENT, _JSON),
+    ),
+    Command(
+        "read",
+        "the last value of one channel",
+        answers.read,
+        "gateway read main.east",
+        (_option("channel", metavar="CHANNEL", help="its name, as `gateway channels` lists it"), *_AGENT, _JSON),
+    ),
+    Command(
+        "tail",
+        "each reading as it comes, until Ctrl-C",
+        answers.tail,
+        "gateway tail main.sinsts --json",
+        (
+            _option("channel", metavar="CHANNEL", nargs="*", help="only these (default: all)"),
+            _option("--interval", type=positive, default=1.0, metavar="S", help="how often to look (default 1 s)"),
+            _option("--count", type=counted, metavar="N", help="end after so many readings"),
+            *_AGENT,
+            _JSON_LINES,
+        ),
+    ),
+    Command(
+        "config check",
+        "every mistake of a site file, with its line",
+        answers.config_check,
+        "gateway config check site.toml",
+        (_SITE_FILE, _JSON),
+    ),
+    Command(
+        "config show",
+        "what is in force with a site file, defaults included",
+        answers.config_show,
+        "gateway config show site.toml",
+        (_SITE_FILE, _JSON),
+    ),
+    Command(
+        "config schema",
+        "the JSON schema of a site file, for editors",
+        answers.config_schema,
+        "gateway config schema",
+        (_option("--json", action="store_true", help="wrapped like every other answer"),),
+    ),
+    Command(
+        "tic decode",
+        "decode captured frames",
+        answers.tic_decode,
+        "gateway tic decode meter.tic --json",
+        (
+            _option("file", nargs="?", default="-", help="a file of bytes as on the wire, - for standard input"),
+            _option("--mode", choices=("auto", "historique", "standard"), default="auto"),
+            _option("--json", action="store_true", help="one JSON object a line for each frame, then a summary"),
+        ),
+    ),
+    Command("version", "the version of this program", answers.version, "gateway version --json", (_JSON,)),
+)
