@@ -45,6 +45,15 @@ def tail(options: argparse.Namespace) -> int:
     return answer(door, options.channel, as_json=options.json, interval_s=options.interval, count=options.count)
 
 
+def doctor(options: argparse.Namespace) -> int:
+    """Answer `gateway doctor`."""
+    from gateway.cli.asking import Door
+    from gateway.cli.doctor.report import doctor as answer
+
+    door = Door(options.config, options.socket, options.timeout)
+    return answer(door, as_json=options.json, strict=options.strict)
+
+
 def config_check(options: argparse.Namespace) -> int:
     """Answer `gateway config check`."""
     from gateway.cli.config import check

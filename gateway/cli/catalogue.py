@@ -84,6 +84,13 @@ COMMANDS = (
         (*_AGENT, _JSON),
     ),
     Command(
+        "doctor",
+        "everything that can be wrong, looked at one by one, with what to do",
+        answers.doctor,
+        "gateway doctor --strict",
+        (*_AGENT, _option("--strict", action="store_true", help="end with 1 where there are only warnings"), _JSON),
+    ),
+    Command(
         "channels",
         "every channel with its last value, its age and its quality",
         answers.channels,

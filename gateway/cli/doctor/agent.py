@@ -1,0 +1,144 @@
+"""What the agent says of itself: the link, the clock, its meters, its outbox, its loads."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from config.site import Site
+from gateway.cli.doctor.finding import Case, Finding, failed, ok, unchecked, warning
+from gateway.cli.exits import REFUSED
+from gateway.cli.status import duration
+from gateway.cli.version import facts
+
+Answer = dict[str, Any]
+
+STALE_AFTER_S = 60.0
+"""At least; a meter that is read less often is stale after three of its periods."""
+
+NEARLY_FULL = 0.9
+CHANNELS_NAMED = 5
+
+
+def running(case: Case) -> Finding:
+    """Tell whether the agent is there and at work."""
+    if case.silence is not None:
+        if case.silence.code == REFUSED:
+            return unchecked(str(case.silence), "join the agent's group, or use sudo")
+        return failed(str(case.silence), "see its log: journalctl -u gateway -e")
+    missing = (case.answer or {}).get("missing")
+    if missing:
+        return failed(f"it waits: {'; '.join(missing)}", "install what is missing; it goes on by itself")
+    return ok(f"up for {duration((case.answer or {})['up_ms'])}")
+
+
+def version(answer: Answer) -> Finding:
+    """Tell whether the agent that runs is the one that is installed."""
+    installed = facts()["version"]
+    if answer["version"] != installed:
+        return warning(f"{answer['version']} runs, {installed} is installed", "start the agent again")
+    return ok(installed)
+
+
+def link(answer: Answer) -> Finding:
+    """Tell whether the broker is reached."""
+    if not answer["link"]["connected"]:
+        return failed(answer["link"]["text"], "readings are kept meanwhile; the reason tells what to mend")
+    return ok(answer["link"]["text"])
+
+
+def clock(answer: Answer) -> Finding:
+    """Tell whether the wall clock is known well enough for commands."""
+    if not answer["clock"]["trusted"]:
+        return warning(answer["clock"]["text"], "see `timedatectl`, and that the network lets NTP (UDP port 123) out")
+    return ok(answer["clock"]["text"])
+
+
+def meters(answer: Answer) -> Finding:
+    """Tell whether each meter was read since the agent began, and none fails."""
+    wrong = [each for each in answer["meters"] if each["failed"] or each["first_read_ms"] is None]
+    if wrong:
+        return failed("; ".join(f"{each['name']}: {each['state']}" for each in wrong), "see to these meters' lines")
+    return ok(f"{len(answer['meters'])} of {len(answer['meters'])} are read")
+
+
+def freshness(answer: Answer, site: Site) -> Finding:
+    """Tell whether a meter that was read has fallen silent."""
+    bounds = dict(_stale_after_ms(site))
+    now = answer["boot_ms"]
+    silent = [
+        f"{each['name']}: last read {duration(now - each['last_read_ms'])} ago"
+        for each in answer["meters"]
+        if each["last_read_ms"] is not None
+        and now - each["last_read_ms"] > bounds.get(each["name"], STALE_AFTER_S * 1000)
+    ]
+    if silent:
+        return failed("; ".join(silent), "see to these meters' lines and their power")
+    return ok("none has fallen silent")
+
+
+def values(answer: Answer) -> Finding:
+    """Tell which channels give values that are doubted."""
+    doubted = [f"{each['name']} is {each['quality']}" for each in answer["channels"] if each["quality"] != "ok"]
+    if doubted:
+        more = f", and {len(doubted) - CHANNELS_NAMED} more" if len(doubted) > CHANNELS_NAMED else ""
+        return warning(", ".join(doubted[:CHANNELS_NAMED]) + more, "`gateway channels` shows them; see to the wiring")
+    return ok(f"none of {len(answer['channels'])} channels is doubted")
+
+
+def storing(answer: Answer) -> Finding:
+    """Tell whether readings reach the disk."""
+    outbox = answer["outbox"]
+    if outbox["failure"] is not None:
+        return failed(
+            outbox["failure"], "free some room, or change the card: readings wait in memory for an hour at most"
+        )
+    if outbox["last_commit_ms"] is None:
+        return unchecked("nothing was written yet", "wait for the first reading, and see to the meters")
+    return ok(f"last written {duration(answer['boot_ms'] - outbox['last_commit_ms'])} ago")
+
+
+def losses(answer: Answer) -> Finding:
+    """Tell whether readings were ever lost here."""
+    outbox = answer["outbox"]
+    lost = []
+    if outbox["dropped_readings"]:
+        lost.append(
+            f"{outbox['dropped_readings']} readings gave way to newer ones, for the centre was away for too long"
+        )
+    if outbox["given_up_readings"]:
+        lost.append(f"{outbox['given_up_readings']} readings were lost while the disk refused them")
+    if lost:
+        return warning("; ".join(lost), "raise [storage] quota_mb if the disk has room; see to the link")
+    return ok("no reading was lost")
+
+
+def room(answer: Answer) -> Finding:
+    """Tell whether the room for what has no receipt runs out; what has one gives way by itself."""
+    outbox = answer["outbox"]
+    full = outbox["pages_used"] / outbox["quota_pages"]
+    if full > NEARLY_FULL and outbox["segments_pending"] > outbox["segments_received"]:
+        return warning(
+            f"{full:.0%} of the room is used, most of it by {outbox['readings_pending']} readings without a receipt",
+            "see to the link; the oldest readings are dropped when it is full",
+        )
+    return ok(f"{full:.0%} of the room used, {outbox['segments_pending']} segments without a receipt")
+
+
+def loads(answer: Answer, site: Site) -> Finding:
+    """Tell whether each load that may be shed has been read, and none of those being shed refuses."""
+    if not site.load:
+        return ok("none is configured")
+    read = {channel["name"] for channel in answer["channels"]}
+    unread = [load.name for load in site.load if f"{load.device}.{load.point}" not in read]
+    refusing = sorted({name for each in answer["shedding"]["running"] for name in each["failed"]})
+    wrong = [f"never read: {', '.join(unread)}"] if unread else []
+    wrong += [f"refuses what is ordered: {', '.join(refusing)}"] if refusing else []
+    if wrong:
+        return failed("; ".join(wrong), "see to the device: what is not known is not shed")
+    return ok(f"{len(site.load)} of {len(site.load)} are known")
+
+
+def _stale_after_ms(site: Site) -> Iterable[tuple[str, float]]:
+    for device in site.modbus:
+        yield device.name, max(STALE_AFTER_S, 3 * device.poll_s) * 1000
+    for pulse in site.pulse:
+        yield pulse.name, max(STALE_AFTER_S, 3 * pulse.poll_s) * 1000
