@@ -19,6 +19,7 @@ from typing import Self
 
 from buffer import journal, quota, schema, segments
 from buffer.errors import StorageError
+from buffer.history import History
 from buffer.journal import Row
 from buffer.quota import Dropped
 from buffer.segments import Place, Segment, Total
@@ -27,6 +28,9 @@ __all__ = ["DROP_FIRST", "Dropped", "Outbox", "Pack", "Place", "Row", "Segment",
 
 DROP_FIRST = ("fine", "minute")
 """Streams that give way first when the quota is full, in this order."""
+
+HISTORY_SHARE = 4
+"""The history may take one part in so many of the quota; what is not yet delivered is worth more."""
 
 _DROPPED_SHOWN = 32
 _SEQUENCE_MAX = (1 << 63) - 1
@@ -85,6 +89,9 @@ class Outbox:
         self._last_commit_ms: int | None = None
         self._failures = 0
         self._last_failure: str | None = None
+        self.history = History(
+            connection, self._transaction, self._errors, most_bytes=quota_pages * schema.PAGE_BYTES // HISTORY_SHARE
+        )
 
     @classmethod
     def open(cls, path: Path, *, quota_pages: int, drop_first: Sequence[str] = DROP_FIRST) -> Self:

@@ -37,6 +37,22 @@ _MIGRATIONS = (
         first_sequence INTEGER NOT NULL, last_sequence INTEGER NOT NULL, count INTEGER NOT NULL,
         first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, last_digest BLOB NOT NULL) STRICT;
     """,
+    """
+    CREATE TABLE history_channel (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+    CREATE TABLE history_minute (
+        minute INTEGER NOT NULL, channel INTEGER NOT NULL REFERENCES history_channel,
+        first INTEGER NOT NULL, last INTEGER NOT NULL, low INTEGER NOT NULL, high INTEGER NOT NULL,
+        sum INTEGER NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (minute, channel)) STRICT, WITHOUT ROWID;
+    CREATE TABLE history_hour (
+        hour INTEGER NOT NULL, channel INTEGER NOT NULL REFERENCES history_channel,
+        first INTEGER NOT NULL, last INTEGER NOT NULL, low INTEGER NOT NULL, high INTEGER NOT NULL,
+        sum INTEGER NOT NULL, count INTEGER NOT NULL, minutes BLOB NOT NULL,
+        PRIMARY KEY (hour, channel)) STRICT, WITHOUT ROWID;
+    CREATE TABLE history_day (
+        day INTEGER NOT NULL, channel INTEGER NOT NULL REFERENCES history_channel,
+        first INTEGER NOT NULL, last INTEGER NOT NULL, low INTEGER NOT NULL, high INTEGER NOT NULL,
+        sum INTEGER NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (day, channel)) STRICT, WITHOUT ROWID;
+    """,
 )
 """Migration n (from 1) brings a database of `user_version` n - 1 to n. A migration that was released never changes.
 
@@ -44,6 +60,8 @@ The tables are STRICT, so that the check at the start also sees a value whose ty
 """
 
 VERSION = len(_MIGRATIONS)
+
+_HISTORY_VERSION = 2
 
 _NUMBERED_AHEAD = """
     SELECT 1 FROM stream WHERE last_sequence < max(
@@ -142,6 +160,8 @@ def _check_soundness(connection: sqlite3.Connection) -> None:
         raise _UnusableError("a segment is numbered above its stream's last number")
     for texts in ("SELECT name, value FROM mark", "SELECT name, id FROM stream", "SELECT stream, id FROM journal"):
         connection.execute(texts).fetchall()  # texts that are no longer UTF-8 fail here, not in the midst of work
+    if version >= _HISTORY_VERSION:
+        connection.execute("SELECT name, id FROM history_channel").fetchall()
 
 
 def _tables(connection: sqlite3.Connection) -> list[tuple[object, ...]]:
