@@ -75,6 +75,28 @@ def config_schema(options: argparse.Namespace) -> int:
     return print_schema(as_json=options.json)
 
 
+def queue_stats(options: argparse.Namespace) -> int:
+    """Answer `gateway queue stats`."""
+    from gateway.cli.asking import Door
+    from gateway.cli.queue import stats
+
+    return stats(Door(options.config, options.socket, options.timeout), as_json=options.json)
+
+
+def queue_peek(options: argparse.Namespace) -> int:
+    """Answer `gateway queue peek`."""
+    from gateway.cli.queue import peek
+
+    return peek(options.config, as_json=options.json, limit=options.limit, stream=options.stream)
+
+
+def queue_verify(options: argparse.Namespace) -> int:
+    """Answer `gateway queue verify`."""
+    from gateway.cli.queue import verify
+
+    return verify(options.config, as_json=options.json)
+
+
 def tic_decode(options: argparse.Namespace) -> int:
     """Answer `gateway tic decode`."""
     from gateway.cli.tic import decode

@@ -56,6 +56,7 @@ _JSON_LINES = _option("--json", action="store_true", help="one JSON object a lin
 _AGENT = (_SITE, _SOCKET, _TIMEOUT)
 
 FAMILIES = {
+    "queue": "what is kept for the centre",
     "config": "the site file",
     "tic": "the Linky's customer output",
 }
@@ -116,6 +117,32 @@ COMMANDS = (
             *_AGENT,
             _JSON_LINES,
         ),
+    ),
+    Command(
+        "queue stats",
+        "how much waits for the centre's receipt",
+        answers.queue_stats,
+        "gateway queue stats --json",
+        (*_AGENT, _JSON),
+    ),
+    Command(
+        "queue peek",
+        "the next segments to go out, without their content",
+        answers.queue_peek,
+        "gateway queue peek --limit 3",
+        (
+            _option("--limit", type=counted, default=10, metavar="N", help="so many (default %(default)s)"),
+            _option("--stream", metavar="NAME", help="the newest kept of one stream (fine, schema, clock) instead"),
+            _SITE,
+            _JSON,
+        ),
+    ),
+    Command(
+        "queue verify",
+        "whether all that is kept is whole and signed by this gateway",
+        answers.queue_verify,
+        "gateway queue verify",
+        (_SITE, _JSON),
     ),
     Command(
         "config check",

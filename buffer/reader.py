@@ -1,0 +1,131 @@
+"""A look into an outbox's file without changing it, for people: beside an agent at work, or after one that is dead.
+
+Nothing is mended, moved aside or brought up to date here; that is the agent's, at its next start.
+"""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from buffer import journal, quota, schema, segments
+from buffer.errors import StorageError
+from buffer.quota import Dropped
+from buffer.segments import Segment, Total
+
+_WAIT_S = 1.0
+_ALL = (1 << 31) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A stream's name, the number that it used last, and the SHA-256 of the blob under that number."""
+
+    name: str
+    last_sequence: int
+    last_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A segment that is still there, and whether the other end has it."""
+
+    segment: Segment
+    received: bool
+
+
+class Reader:
+    """One moment of an outbox, made by `open`: later commits are not seen. Every method may raise StorageError."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self._path = path
+        self._db = connection
+        with self._errors():
+            self.epoch: bytes = connection.execute("SELECT epoch FROM identity").fetchone()[0]
+
+    @classmethod
+    @contextlib.contextmanager
+    def open(cls, path: Path) -> Iterator[Self]:
+        """Open the outbox at `path` for reading alone; raise StorageError where there is none that can be read."""
+        try:
+            path.open("rb").close()
+        except OSError as error:
+            raise StorageError(f"{path}: {error.strerror}") from error
+        # Without a WAL nobody is writing there, and "immutable" leaves no file of ours beside it.
+        wal = path.with_name(f"{path.name}-wal")
+        how = "mode=ro" if wal.exists() else "mode=ro&immutable=1"
+        with _storage_errors(path):
+            connection = sqlite3.connect(
+                f"{path.absolute().as_uri()}?{how}", uri=True, isolation_level=None, timeout=_WAIT_S
+            )
+        with contextlib.closing(connection):
+            with _storage_errors(path):
+                connection.execute("BEGIN")
+                _refuse_foreign(path, connection)
+            yield cls(path, connection)
+
+    def streams(self) -> list[Stream]:
+        """Give every stream, in the order in which they began."""
+        with self._errors():
+            rows = self._db.execute("SELECT name, last_sequence, last_digest FROM stream ORDER BY id").fetchall()
+        return [Stream(*row) for row in rows]
+
+    def kept(self, stream: str) -> Iterator[Kept]:
+        """Give what is kept of a stream, by its numbers, one after another."""
+        with self._errors():
+            ids = self._db.execute(
+                "SELECT segment.id FROM segment JOIN stream ON stream.id = segment.stream WHERE name = ?"
+                " ORDER BY sequence",
+                (stream,),
+            ).fetchall()
+        for (number,) in ids:
+            with self._errors():
+                received, *row = self._db.execute(
+                    "SELECT received, sequence, first_ms, last_ms, count, blob FROM segment WHERE id = ?", (number,)
+                ).fetchone()
+            yield Kept(Segment(self.epoch, stream, *row), bool(received))
+
+    def pending(self, limit: int) -> list[Segment]:
+        """Give the first segments without a receipt, in the order in which they were sealed."""
+        with self._errors():
+            return segments.pending(self._db, self.epoch, limit, {})
+
+    def dropped(self) -> tuple[Dropped, ...]:
+        """Give every range that gave way before it was delivered."""
+        with self._errors():
+            return quota.dropped_ranges(self._db, _ALL)
+
+    def waiting(self) -> Total:
+        """Count the rows, with their readings, that are not sealed yet."""
+        with self._errors():
+            return Total(*journal.total(self._db))
+
+    def sealed(self, *, received: bool) -> Total:
+        """Count the segments, with their readings, in one state."""
+        with self._errors():
+            return segments.total(self._db, received=received)
+
+    def pages_used(self) -> int:
+        """Count the pages of 4,096 bytes that hold something."""
+        with self._errors():
+            return quota.pages_used(self._db)
+
+    def _errors(self) -> contextlib.AbstractContextManager[None]:
+        return _storage_errors(self._path)
+
+
+def _refuse_foreign(path: Path, connection: sqlite3.Connection) -> None:
+    if schema.pragma(connection, "application_id") != schema.APPLICATION_ID:
+        raise StorageError(f"{path}: is no outbox, or the agent that made it has not finished: start the agent")
+    if schema.pragma(connection, "user_version") > schema.VERSION:
+        raise StorageError(f"{path}: made by a newer version of this program: use that one")
+
+
+@contextlib.contextmanager
+def _storage_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise schema.storage_error(error, path, "reading") from error
