@@ -97,6 +97,15 @@ def queue_verify(options: argparse.Namespace) -> int:
     return verify(options.config, as_json=options.json)
 
 
+def support_bundle(options: argparse.Namespace) -> int:
+    """Answer `gateway support-bundle`."""
+    from gateway.cli.asking import Door
+    from gateway.cli.bundle import support_bundle as answer
+
+    door = Door(options.config, options.socket, options.timeout)
+    return answer(door, options.out, options.log, as_json=options.json)
+
+
 def tic_decode(options: argparse.Namespace) -> int:
     """Answer `gateway tic decode`."""
     from gateway.cli.tic import decode

@@ -176,5 +176,17 @@ COMMANDS = (
             _option("--json", action="store_true", help="one JSON object a line for each frame, then a summary"),
         ),
     ),
+    Command(
+        "support-bundle",
+        "what somebody far away needs to help, in one file, secrets and meter numbers masked",
+        answers.support_bundle,
+        "gateway support-bundle help.tar.gz --log log.txt",
+        (
+            _option("out", type=Path, metavar="OUT.tar.gz", help="the file to make; none is overwritten"),
+            _option("--log", type=Path, metavar="FILE", help="a log whose end goes in, as of journalctl -u gateway"),
+            *_AGENT,
+            _JSON,
+        ),
+    ),
     Command("version", "the version of this program", answers.version, "gateway version --json", (_JSON,)),
 )
