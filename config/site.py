@@ -138,6 +138,11 @@ class Control(_Part):
     socket: Annotated[File, AfterValidator(_socket)] = Field(
         description="a path of 107 bytes at most; relative means beside this file"
     )
+    act_group: str = Field(
+        default="root",
+        pattern=r"^[a-z_][a-z0-9_-]{0,31}$",
+        description="a group of this machine whose members may opt out; others who can open the socket only read",
+    )
 
 
 class Linky(_Part):

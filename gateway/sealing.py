@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
 from buffer.errors import StorageError
 from buffer.outbox import Outbox, Pack, Place, Row, Segment, Stats
 from gateway.clock import Clock, Correlation
@@ -76,6 +78,11 @@ class Signer:
 
     gateway: str
     key: SigningKey
+
+    @property
+    def public(self) -> dict[bytes, Ed25519PublicKey]:
+        """What verifies our own signatures."""
+        return {self.key.key_id: self.key.private.public_key()}
 
     def sign(self, place: Place, content: str, payload: bytes, schema: bytes | None = None) -> bytes:
         """Give the signed message for that place of its stream."""

@@ -20,12 +20,16 @@ from gateway.app.answering import Answering
 from gateway.app.commanding import Commanding
 from gateway.app.devices import Devices, devices
 from gateway.app.inbound import Inbound as Centre
+from gateway.app.keeping import Keeping
+from gateway.app.local import ALARMS, COMMANDS, READINGS, Local, Sources
 from gateway.app.timing import ANSWER_S, Timing
 from gateway.app.voice import Voice
 from gateway.clock import SystemClock
 from gateway.commands.errors import StorageError as JournalError
 from gateway.commands.journal import Journal
+from gateway.control.events import Events
 from gateway.control.server import ControlServer
+from gateway.historian import Historian, zone_of
 from gateway.latest import Latest
 from gateway.notify import Notifier
 from gateway.sealing import Sealing, Signer, Store
@@ -34,7 +38,7 @@ from gateway.uplink.settings import Inbound, UplinkSettings
 from gateway.uplink.worker import Uplink
 from gateway.wire import cose
 from gateway.wire.keys import KeySet, SigningKey
-from gateway.wire.messages import Alarm, Birth, Heartbeat, Receipt, Resend, TimeReply, TimeRequest
+from gateway.wire.messages import Alarm, Answer, Birth, Heartbeat, Receipt, Resend, TimeReply, TimeRequest
 from gateway.wire.record import Recorder
 from gateway.wire.schema import Schema
 
@@ -82,6 +86,10 @@ class Agent:
             seal_s=self._seal_s,
             sealed=self._sealed,
         )
+        self._zone = zone_of(site.gateway.timezone)
+        self._historian = Historian(self._zone)
+        self._keeping = Keeping(self._historian, self._store, self._clock)
+        self._events = Events(boot_ms)
         self._uplink = Uplink(_uplink_settings(site), self, self._heard, self._born, self._clock)
         self._timing = Timing(self._clock, self._ask_time)
         self._started_ms = boot_ms()
@@ -104,12 +112,17 @@ class Agent:
             keys=self._keys,
             clock=self._clock,
             latest=self._latest,
-            published=self._answering.stored,
+            published=self._answered,
             alarm=self.alarm,
         )
         self._centre = Centre(self._id, self._keys, self)
         self._tell_of_damage()
-        control = ControlServer(self.site.control.socket, {"/v1/status": self.status})
+        control = ControlServer(
+            self.site.control.socket,
+            self._local().routes(),
+            version=status.program(),
+            act_group=self.site.control.act_group,
+        )
         try:
             await control.open()
             async with asyncio.TaskGroup() as group:
@@ -117,6 +130,7 @@ class Agent:
                 group.create_task(self._commanding.run(), name="commands")
                 group.create_task(control.run(), name="control")
                 group.create_task(self._sealing.run(), name="sealing")
+                group.create_task(self._keeping.run(), name="history")
                 group.create_task(self._uplink.run(), name="uplink")
                 group.create_task(self._answering.run(), name="answers")
                 group.create_task(self._timing.run(), name="time")
@@ -130,6 +144,7 @@ class Agent:
 
     async def _close(self) -> None:
         await self._sealing.flush(seal=False)
+        await self._keeping.flush(whole=True)
         await self._devices.close()
         await self._journal.close()
         self._store.close()
@@ -148,11 +163,18 @@ class Agent:
             supervised.reads_again()
             self._first_read_ms.setdefault(meter.name, readings[0].boot_ms)
             self._acquisition.accept(readings)
+            self._historian.accept(readings)
+            self._tell_readings(readings)
             self._commanding.metered(meter)
 
         supervised = Supervised(meter.name, lambda: meter.run(accept), now_s=lambda: self._clock.boot_ms() / 1000)
         self._supervised[meter.name] = supervised
         return supervised
+
+    def _tell_readings(self, readings: Sequence[Reading]) -> None:
+        """Tell whoever listens on the control socket what was just read."""
+        if self._events.heard(READINGS):
+            self._events.tell(READINGS, {"channels": status.channels(readings, self._clock.boot_ms())})
 
     def _urgent(self) -> None:
         self._sealing.urgent()
@@ -230,10 +252,19 @@ class Agent:
     def alarm(self, kind: str, text: str) -> None:
         """Tell people, here and at the centre."""
         log.warning("%s: %s", kind, text)
+        self._events.tell(ALARMS, {"kind": kind, "text": text})
         now = self._clock.boot_ms()
         known = self._clock.correlation()
         utc_ms = None if known is None else known.utc_ms_at(now)
         self._publish("evt/alarm", self._voice.alarm(Alarm(kind, text[:512], now, utc_ms)))
+
+    def _answered(self, sequence: int, message: bytes) -> None:
+        """Send an answer to a command that was just stored, here and to the centre."""
+        self._answering.stored(sequence, message)
+        if self._events.heard(COMMANDS):
+            answer = Answer.decode(cose.verify(message, self._signer.public).payload)
+            told = {"id": answer.command_id, "state": answer.state, "reason": answer.reason}
+            self._events.tell(COMMANDS, {**told, "utc_ms": answer.utc_ms})
 
     def _publish(self, kind: str, message: bytes) -> None:
         self._uplink.publish(kind, message)
@@ -265,6 +296,21 @@ class Agent:
         ):
             if moved is not None:
                 self.alarm("storage", f"the database of {what} was damaged; it is kept as {moved}, a new one was begun")
+
+    def _local(self) -> Local:
+        return Local(
+            Sources(
+                status=self.status,
+                channels=[channel for meter in self._devices.meters for channel in meter.channels],
+                latest=self._latest,
+                store=self._store,
+                journal=self._journal,
+                commanding=self._commanding,
+                events=self._events,
+                clock=self._clock,
+                zone=self._zone,
+            )
+        )
 
     async def status(self) -> status.Json:
         """Give what the control socket serves as /v1/status."""

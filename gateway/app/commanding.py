@@ -10,10 +10,12 @@ from gateway.app import status
 from gateway.app.devices import Devices
 from gateway.clock import Clock
 from gateway.commands.admission import Settings
-from gateway.commands.command import Decision
+from gateway.commands.command import Decision, LocalOrder
 from gateway.commands.confirm import Power
 from gateway.commands.executor import Executor
+from gateway.commands.intake import Ruling
 from gateway.commands.journal import Journal
+from gateway.commands.optout import OptOut
 from gateway.commands.outside import Outside
 from gateway.commands.pace import RealPace
 from gateway.commands.reception import Reception
@@ -122,6 +124,14 @@ class Commanding:
             group.create_task(self._receive(), name="reception")
             group.create_task(self._decide(), name="overrun")
             group.create_task(self._link.run(), name="link")
+
+    async def order(self, order: LocalOrder) -> Ruling:
+        """Have an order of someone on site carried out, and say at once whether it is."""
+        return await self._executor.submit(order)
+
+    def opt_outs(self) -> tuple[OptOut, ...]:
+        """Give who has opted out."""
+        return self._executor.opt_outs()
 
     def status(self) -> status.Json:
         """Say what is held back, how the link to the centre stands, and whether a shed of his would be considered."""

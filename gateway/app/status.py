@@ -15,6 +15,9 @@ from gateway.uplink.settings import LinkState
 
 Json = dict[str, Any]
 
+PAGE_BYTES = 4096
+"""What the outbox counts its room in."""
+
 CONTROL: Mapping[str, str] = {
     "init": "the centre has not ordered anything yet",
     "controlled_idle": "the centre is in control",

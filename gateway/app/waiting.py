@@ -11,6 +11,7 @@ from pathlib import Path
 from config.site import Site
 from gateway.app import status
 from gateway.clock import SystemClock
+from gateway.control.routes import Call, get
 from gateway.control.server import ControlServer
 from gateway.notify import Notifier
 from gateway.wire.errors import KeyFileError
@@ -39,7 +40,11 @@ class Waiting:
         """Give the keys once they are there; raise ControlSocketError where nobody could be told."""
         if (found := self._look()) is not None:
             return found
-        control = ControlServer(self._site.control.socket, {"/v1/status": self.status})
+        control = ControlServer(
+            self._site.control.socket,
+            [get("/v1/status", "What the agent waits for.", self._status)],
+            version=status.program(),
+        )
         await control.open()
         tasks = [
             asyncio.create_task(control.run(), name="control"),
@@ -56,6 +61,9 @@ class Waiting:
             await asyncio.wait(tasks)
         log.info("all keys are there")
         return found
+
+    async def _status(self, _: Call) -> object:
+        return await self.status()
 
     async def status(self) -> status.Json:
         """Give what the control socket serves as /v1/status while nothing is metered yet."""

@@ -92,6 +92,34 @@ def course_of(entry: Entry) -> Course:
     return Course(**body, loads=loads, life=Life(State(state), State(outcome) if outcome else None))
 
 
+def told(entry: Entry) -> dict[str, Any]:
+    """Give what people may see of a stored command; `text` alone for what was refused, or ordered on site."""
+    known: dict[str, Any] = {"id": entry.id, "over": entry.over}
+    if not entry.body.startswith("{"):
+        return {**known, "text": entry.body}
+    course = course_of(entry)
+    return {
+        **known,
+        "issuer": course.issuer,
+        "state": course.state.value,
+        "outcome": course.life.outcome.value if course.life.outcome else None,
+        "reason": course.reason,
+        "target": course.target,
+        "loads": list(course.loads),
+        "percent": course.percent,
+        "priority": course.priority,
+        "issued_utc_ms": course.issued_utc_ms,
+        "start_utc_ms": course.start_utc_ms,
+        "end_utc_ms": course.end_utc_ms,
+        "duration_s": course.duration_s,
+        "values": course.values,
+        "failed": course.failed,
+        "expected_w": course.expected_w,
+        "before_w": course.before_w,
+        "during_w": course.during_w,
+    }
+
+
 def ordered(order: Authorized, loads: tuple[str, ...], percent: int, boot_id: bytes) -> Course:
     """Begin the course of a command of the centre; `percent` is its magnitude after clamping."""
     command = order.command

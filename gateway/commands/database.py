@@ -184,6 +184,13 @@ class Database:
         row = self._db.execute("SELECT id, over, body FROM command WHERE id = ?", (command_id,)).fetchone()
         return Entry(row[0], bool(row[1]), row[2]) if row else None
 
+    def newest(self, limit: int, before: int) -> list[tuple[int, Entry]]:
+        """Give the newest commands whose number is under `before`, the newest first, with their numbers."""
+        rows = self._db.execute(
+            "SELECT number, id, over, body FROM command WHERE number < ? ORDER BY number DESC LIMIT ?", (before, limit)
+        ).fetchall()
+        return [(number, Entry(name, bool(over), body)) for number, name, over, body in rows]
+
     def last_answer(self, command_id: str) -> tuple[int, bytes] | None:
         """Give the newest answer about a command, as it was sent."""
         row = self._db.execute(

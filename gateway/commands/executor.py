@@ -24,6 +24,7 @@ from gateway.commands.engine import Engine, Job
 from gateway.commands.intake import Ruling
 from gateway.commands.journal import Journal
 from gateway.commands.lifecycle import State
+from gateway.commands.optout import OptOut
 from gateway.commands.outside import Outside
 from gateway.commands.pace import Pace, first
 from gateway.commands.verify import Refused
@@ -131,9 +132,9 @@ class Executor:
         """Tell whether an order of the centre is under way or waits for its start."""
         return any(not c.local and c.state in _UNDER_WAY for c in self._engine.courses.values())
 
-    def opt_outs(self) -> Mapping[str, str]:
-        """Give who has opted out, and why."""
-        return {target: out.reason for target, out in self._engine.opt_outs.items()}
+    def opt_outs(self) -> tuple[OptOut, ...]:
+        """Give who has opted out, why, and until when."""
+        return tuple(self._engine.opt_outs.values())
 
     @property
     def floor_utc_ms(self) -> int:

@@ -62,6 +62,10 @@ class Journal:
         """Give what is stored about a command, finished or not."""
         return await self._call(self._database.entry, command_id)
 
+    async def newest(self, limit: int, before: int) -> list[tuple[int, Entry]]:
+        """Give the newest commands whose number is under `before`, the newest first, with their numbers."""
+        return await self._call(self._database.newest, limit, before)
+
     async def last_answer(self, command_id: str) -> tuple[int, bytes] | None:
         """Give the newest answer about a command, as it was sent."""
         return await self._call(self._database.last_answer, command_id)

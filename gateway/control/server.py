@@ -1,23 +1,34 @@
-"""The agent's local door: HTTP over a Unix socket. The command line and the page know nothing else of the agent."""
+"""The agent's local door: HTTP over a Unix socket. The command line and the page know nothing else of the agent.
+
+One request a connection. What can be asked stands in `routes`, who may ask in `rights`; here is only the transport:
+its bounds on size, time and number. A socket on which nobody asks costs nothing.
+"""
 
 import asyncio
 import contextlib
+import http
 import json
 import logging
+import socket
 import stat
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import h11
 
-log = logging.getLogger(__name__)
+from gateway.control import openapi, requests, rights
+from gateway.control.routes import Call, Refusal, Right, Route, Stream
 
-Resource = Callable[[], Awaitable[object]]
-"""Gives what stands at a path, as JSON-able objects."""
+log = logging.getLogger(__name__)
 
 LARGEST_HEAD = 16 * 1024
 SLOW_CLIENT_S = 10.0
-MOST_CLIENTS = 16
+MOST_CLIENTS = 24
+"""Connections at once, those that listen to events included."""
+
+_MOST_UNSENT = 256 * 1024
+_JSON = "application/json"
+_LINES = "application/x-ndjson"
 
 
 class ControlSocketError(Exception):
@@ -25,16 +36,34 @@ class ControlSocketError(Exception):
 
 
 class ControlServer:
-    """Serves `resources` (path -> Resource) on the Unix socket at `path`, for its owner and its group (0660)."""
+    """Serves `routes`, and their OpenAPI document, on the Unix socket at `path`, for its owner and its group (0660).
 
-    def __init__(self, path: Path, resources: Mapping[str, Resource]) -> None:
+    The members of `act_group` may act too, besides the agent's own user and root.
+    """
+
+    def __init__(self, path: Path, routes: Sequence[Route], *, version: str = "", act_group: str | None = None) -> None:
         self._path = path
-        self._resources = resources
+        own = Route("GET", "/v1/openapi.json", Right.READ, "What can be asked here: this document.", self._openapi)
+        self._routes = (*routes, own)
+        self._version = version
+        self._act_group = act_group
+        self._rights = rights.rights(None)
         self._clients = 0
         self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ending = False
+
+    async def _openapi(self, _call: Call) -> object:
+        return openapi.document(self._routes, self._version)
 
     async def open(self) -> None:
         """Listen; a socket left by a process that died is replaced, nothing else is. Raise ControlSocketError."""
+        try:
+            self._rights = rights.rights(self._act_group)
+        except KeyError as error:
+            raise ControlSocketError(
+                f"[control] act_group: no group {self._act_group!r} on this machine: make it, or name another"
+            ) from error
         try:
             with contextlib.suppress(FileNotFoundError):
                 if not stat.S_ISSOCK(self._path.lstat().st_mode):
@@ -59,17 +88,38 @@ class ControlServer:
             await self.open()
         assert self._server is not None  # noqa: S101 - open has set it or raised
         try:
-            await self._server.serve_forever()
+            # Not serve_forever: from Python 3.12 on its end waits for clients to leave, and one that listens does not.
+            await asyncio.get_running_loop().create_future()
         finally:
+            self._server.close()
+            self._ending = True
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
             with contextlib.suppress(FileNotFoundError):
                 self._path.unlink()
 
     async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one connection; as a task of its own it ends quietly with the server."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - asyncio makes one for each connection
+        self._tasks.add(task)
+        try:
+            await self._serve(reader, writer)
+        except asyncio.CancelledError:
+            if not self._ending:
+                raise
+        finally:
+            self._tasks.discard(task)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._clients += 1
+        connection = h11.Connection(h11.SERVER, max_incomplete_event_size=LARGEST_HEAD)
         try:
             async with asyncio.timeout(SLOW_CLIENT_S):
-                writer.write(await self._answer(reader))
-                await writer.drain()
+                listening = await self._once(connection, reader, writer)
+            if listening is not None:
+                await _relay(connection, listening, reader, writer)
         except (TimeoutError, ConnectionError):
             log.debug("a client of the control socket went away or was too slow")
         finally:
@@ -78,44 +128,132 @@ class ControlServer:
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
 
-    async def _answer(self, reader: asyncio.StreamReader) -> bytes:
-        """Give the bytes of one answer; each connection carries one request, which is all that our clients need."""
-        connection = h11.Connection(h11.SERVER, max_incomplete_event_size=LARGEST_HEAD)
+    async def _once(
+        self, connection: h11.Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> AsyncIterator[bytes] | None:
+        """Answer one request; give what is to be relayed instead where it asks for a stream."""
+        body: object
         try:
-            status, body = await self._respond(await _request(connection, reader))
+            received = await _request(connection, reader)
         except h11.RemoteProtocolError as error:
             status, body = error.error_status_hint, {"error": f"not HTTP as we take it: {error}"}
+        except Refusal as refusal:
+            status, body = refusal.status, {"error": str(refusal)}
+        else:
+            if received is None:
+                return None
+            status, answer = await self._respond(*received, writer.get_extra_info("socket"))
+            if isinstance(answer, AsyncIterator):
+                return answer
+            body = answer
         payload = json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
-        if connection.our_state is h11.ERROR or connection.our_state is h11.CLOSED:
-            return b""
-        head = h11.Response(
-            status_code=status,
-            headers=[
-                ("Content-Type", "application/json"),
-                ("Content-Length", str(len(payload))),
-                ("Cache-Control", "no-store"),
-                ("Connection", "close"),
-            ],
-        )
-        parts = [
-            connection.send(head),
-            connection.send(h11.Data(payload)),
-            connection.send(h11.EndOfMessage()),
-        ]
-        return b"".join(part for part in parts if part)
+        writer.write(_whole(connection, status, payload))
+        await writer.drain()
+        return None
 
-    async def _respond(self, request: h11.Request | None) -> tuple[int, object]:
-        if request is None:
-            return 400, {"error": "no request came"}
+    async def _respond(self, request: h11.Request, body: bytes, connection: socket.socket) -> tuple[int, object]:
+        """Give status and body, or the begun stream."""
+        try:
+            return 200, await self._allowed(request, body, connection)
+        except Refusal as refusal:
+            return refusal.status, {"error": str(refusal)}
+        except Exception:
+            # A mistake in an answer for people must not end what meters the building; the log has it.
+            log.exception("%s %s failed", request.method.decode("ascii"), request.target[:200].decode("ascii"))
+            return 500, {"error": "a mistake in the agent; its log has the details"}
+
+    async def _allowed(self, request: h11.Request, body: bytes, connection: socket.socket) -> object:
+        """Answer what is known, allowed and well made; raise Refusal for the rest."""
         if self._clients > MOST_CLIENTS:
-            return 503, {"error": f"more than {MOST_CLIENTS} clients at once: try again"}
-        path = request.target.partition(b"?")[0].decode("ascii", "replace")
-        resource = self._resources.get(path)
-        if resource is None:
-            return 404, {"error": f"nothing at {path}; there is: {', '.join(sorted(self._resources))}"}
-        if request.method != b"GET":
-            return 405, {"error": f"{path} can only be read (GET)"}
-        return 200, await resource()
+            raise Refusal(503, f"more than {MOST_CLIENTS} clients at once: try again")
+        route, values, query = requests.find(self._routes, request.method.decode("ascii"), request.target)
+        if not self._rights.allow(rights.peer_of(connection), route.right):
+            raise Refusal(403, _MAY_NOT)
+        call = requests.checked(route, values, query, body)
+        if route.answer is not None:
+            return await route.answer(call)
+        assert route.stream is not None  # noqa: S101 - a route has one of the two
+        return await _begun(route.stream, call)
+
+
+_MAY_NOT = (
+    "only the agent's own user, root and the group that the site file names in [control] act_group may do this: "
+    "use sudo, or join that group"
+)
+
+
+async def _begun(stream: Stream, call: Call) -> AsyncIterator[bytes]:
+    """Have a stream come as far as its first text, where it may refuse."""
+    events = stream(call)
+    first = await anext(events)
+
+    async def whole() -> AsyncIterator[bytes]:
+        try:
+            yield first
+            async for each in events:
+                yield each
+        finally:
+            await _end(events)
+
+    return whole()
+
+
+async def _end(events: AsyncIterator[bytes]) -> None:
+    """Let a generator free what it holds."""
+    close = getattr(events, "aclose", None)
+    if close is not None:
+        await close()
+
+
+async def _relay(
+    connection: h11.Connection,
+    events: AsyncIterator[bytes],
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+) -> None:
+    """Send a stream, a line each, until it ends or the client leaves; one that does not take it is cut after 10 s."""
+    writer.transport.set_write_buffer_limits(high=_MOST_UNSENT)
+
+    async def send() -> None:
+        writer.write(_head(connection, 200, [("Content-Type", _LINES)]))
+        async for event in events:
+            writer.write(connection.send(h11.Data(event + b"\n")) or b"")
+            async with asyncio.timeout(SLOW_CLIENT_S):
+                await writer.drain()
+        writer.write(connection.send(h11.EndOfMessage()) or b"")
+        async with asyncio.timeout(SLOW_CLIENT_S):
+            await writer.drain()
+
+    async def left() -> None:
+        while await reader.read(LARGEST_HEAD):
+            pass
+
+    sending, leaving = asyncio.ensure_future(send()), asyncio.ensure_future(left())
+    try:
+        await asyncio.wait((sending, leaving), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (sending, leaving):
+            task.cancel()
+        results = await asyncio.gather(sending, leaving, return_exceptions=True)
+        await _end(events)
+    for result in results:
+        if isinstance(result, Exception):
+            raise result
+
+
+def _whole(connection: h11.Connection, status: int, payload: bytes) -> bytes:
+    """Give the bytes of one answer, none where the client cannot take any."""
+    if connection.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
+        return b""
+    head = _head(connection, status, [("Content-Type", _JSON), ("Content-Length", str(len(payload)))])
+    rest = [connection.send(h11.Data(payload)), connection.send(h11.EndOfMessage())]
+    return head + b"".join(part for part in rest if part)
+
+
+def _head(connection: h11.Connection, status: int, headers: list[tuple[str, str]]) -> bytes:
+    always = [("Cache-Control", "no-store"), ("Connection", "close")]
+    reason = http.HTTPStatus(status).phrase
+    return connection.send(h11.Response(status_code=status, headers=[*headers, *always], reason=reason)) or b""
 
 
 async def _is_served(path: Path) -> bool:
@@ -133,13 +271,21 @@ async def _is_served(path: Path) -> bool:
     return True
 
 
-async def _request(connection: h11.Connection, reader: asyncio.StreamReader) -> h11.Request | None:
-    """Read up to the head of one request, None if the client left; a body is not waited for."""
+async def _request(connection: h11.Connection, reader: asyncio.StreamReader) -> tuple[h11.Request, bytes] | None:
+    """Read one request with its body, None if the client left; raise Refusal where the body is too large."""
+    request: h11.Request | None = None
+    body = bytearray()
     while True:
         event = connection.next_event()
         if event is h11.NEED_DATA:
             connection.receive_data(await reader.read(LARGEST_HEAD))
         elif isinstance(event, h11.Request):
-            return event
+            request = event
+        elif isinstance(event, h11.Data):
+            body += event.data
+            if len(body) > requests.LARGEST_BODY:
+                raise Refusal(413, f"the body is over {requests.LARGEST_BODY} bytes")
+        elif isinstance(event, h11.EndOfMessage) and request is not None:
+            return request, bytes(body)
         else:
             return None

@@ -1,0 +1,60 @@
+"""Hands what the historian has rolled up to the disk, once a minute, and lets what is old go."""
+
+import asyncio
+import logging
+
+from buffer.errors import StorageError
+from gateway.clock import Clock
+from gateway.historian import MINUTE_MS, Historian
+from gateway.sealing import Store
+
+log = logging.getLogger(__name__)
+
+HOURS_KEPT = 31 * 24
+DAYS_KEPT = 3 * 366
+
+_HOUR_MS = 3_600_000
+_DAY_MS = 24 * _HOUR_MS
+
+
+class Keeping:
+    """Keeps the history of `historian` in `store`; a disk that refuses is tried again with the next minute."""
+
+    def __init__(self, historian: Historian, store: Store, clock: Clock) -> None:
+        self._historian = historian
+        self._store = store
+        self._clock = clock
+        self._pruned_hour: int | None = None
+        self._failing = False
+
+    async def run(self) -> None:
+        """Store each minute until cancelled."""
+        while True:
+            await asyncio.sleep(MINUTE_MS / 1000)
+            await self.flush()
+
+    async def flush(self, *, whole: bool = False) -> None:
+        """Store what is complete, with `whole` also the minute that runs."""
+        now = self._clock.boot_ms()
+        correlation = self._clock.correlation()
+        minutes = self._historian.take(now, correlation, whole=whole)
+        history = self._store.outbox.history
+        try:
+            await self._store.call(history.add, minutes)
+            self._historian.stored(minutes)
+            if correlation is not None and minutes:
+                await self._prune(correlation.utc_ms_at(now))
+        except StorageError as error:
+            if not self._failing:
+                log.warning("history: %s", error)
+            self._failing = True
+        else:
+            self._failing = False
+
+    async def _prune(self, utc_ms: int) -> None:
+        """Let go what is old, once an hour."""
+        hour = utc_ms // _HOUR_MS
+        if hour != self._pruned_hour:
+            days_from = utc_ms // _DAY_MS - DAYS_KEPT
+            await self._store.call(self._store.outbox.history.prune, hours_from=hour - HOURS_KEPT, days_from=days_from)
+            self._pruned_hour = hour

@@ -1,0 +1,306 @@
+"""What the control socket serves of a working agent: the table of routes, and an answer for each."""
+
+import difflib
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+
+from buffer.errors import StorageError as OutboxError
+from buffer.history import Rollup
+from config.channel import Channel
+from gateway.app import status
+from gateway.app.commanding import Commanding
+from gateway.clock import Clock
+from gateway.commands.command import OPT_OUT_MAX_S, ROLES, LocalOperation, LocalOrder
+from gateway.commands.course import told
+from gateway.commands.journal import Journal
+from gateway.control.events import Events
+from gateway.control.routes import Call, Choice, Field, Refusal, Right, Route, Text, Whole, get
+from gateway.historian import day_name, day_number
+from gateway.latest import Latest
+from gateway.sealing import Store
+
+Json = status.Json
+
+KINDS = READINGS, ALARMS, COMMANDS = "readings", "alarms", "commands"
+"""Kinds of events."""
+
+_LAST_S = 1 << 33
+_HOUR_S, _DAY_S = 3_600, 86_400
+_LONGEST_S = {"minute": 7 * _DAY_S, "hour": 62 * _DAY_S, "day": 1_100 * _DAY_S}
+_USUAL_S = {"minute": _DAY_S, "hour": 31 * _DAY_S, "day": 31 * _DAY_S}
+
+_ROLE = Field("role", Choice(tuple(sorted(ROLES))), "who wants it, as you have checked", default="technician")
+_TARGET = Field("target", Text(1, 64), 'a load\'s name, or "building"', is_needed=True)
+_REASON = Field("reason", Text(1, 200), "why; it is kept with the order", is_needed=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where the answers come from."""
+
+    status: Callable[[], Awaitable[Json]]
+    channels: Sequence[Channel]
+    latest: Latest
+    store: Store
+    journal: Journal
+    commanding: Commanding
+    events: Events
+    clock: Clock
+    zone: tzinfo
+
+
+class Local:
+    """Answers on the control socket."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._from = sources
+        self._channels = {channel.name: channel for channel in sources.channels}
+
+    def routes(self) -> tuple[Route, ...]:
+        """Give the table."""
+        one = Field("channel", Text(1, 128), "only this channel")
+        kind = Field("kind", Choice(KINDS), "only events of this kind")
+        release = Route("POST", "/v1/release", Right.ACT, _RELEASE, self._release, body=(_TARGET, _REASON, _ROLE))
+        opt_out = Route("POST", "/v1/opt-out", Right.ACT, _OPT_OUT, self._opt_out, body=_OPT_OUT_BODY)
+        opt_in = Route(
+            "DELETE", "/v1/opt-out/{target}", Right.ACT, "End an opt-out early.", self._opt_in, query=(_REASON, _ROLE)
+        )
+        return (
+            get("/v1/status", "How the agent is, in facts and in words.", self._status),
+            get("/v1/channels", "Every channel of the site, read or not, with its last value.", self._all_channels),
+            get("/v1/readings/latest", "The last value of each channel that was read.", self._readings, one),
+            get("/v1/history/{channel}", _HISTORY, self._history, *_RANGE),
+            get("/v1/commands", "The newest commands, those of people on site included.", self._commands, *_PAGE),
+            get("/v1/commands/{id}", "One command.", self._command),
+            get("/v1/opt-out", "Who has opted out, why, and until when.", self._opt_outs),
+            opt_out,
+            opt_in,
+            release,
+            get("/v1/queue/stats", "What is kept, and what the centre has not signed for.", self._queue),
+            get("/v1/queue/peek", "The oldest segments without a receipt, without their bytes.", self._peek, _FEW),
+            Route("GET", "/v1/events", Right.READ, _EVENTS, stream=self._events, query=(kind,)),
+        )
+
+    async def _status(self, _: Call) -> object:
+        return await self._from.status()
+
+    async def _all_channels(self, _: Call) -> object:
+        now = self._from.clock.boot_ms()
+        return {"boot_ms": now, "channels": [self._described(channel, now) for channel in self._channels.values()]}
+
+    def _described(self, channel: Channel, now: int) -> Json:
+        reading = self._from.latest.get(channel.name)
+        last = None if reading is None else status.channels([reading], now)[0]
+        return {
+            "name": channel.name,
+            "device": channel.device,
+            "group": channel.group,
+            "quantity": channel.quantity.value,
+            "unit": channel.unit,
+            "exponent": channel.exponent,
+            "is_text": channel.is_text,
+            "phase": channel.phase,
+            "obis": channel.obis,
+            "last": last and {key: last[key] for key in ("value", "quality", "boot_ms", "age_ms")},
+        }
+
+    async def _readings(self, call: Call) -> object:
+        now = self._from.clock.boot_ms()
+        if "channel" in call.query:
+            reading = self._from.latest.get(self._known(str(call.query["channel"])).name)
+            found = [] if reading is None else [reading]
+        else:
+            found = list(self._from.latest.all())
+        return {"boot_ms": now, "readings": status.channels(found, now)}
+
+    def _known(self, name: str) -> Channel:
+        channel = self._channels.get(name)
+        if channel is None:
+            close = difflib.get_close_matches(name, self._channels, 3, 0.5)
+            raise Refusal(404, f"no channel of that name; {' or '.join(close) or '/v1/channels'} is there")
+        return channel
+
+    # History
+
+    async def _history(self, call: Call) -> object:
+        channel = self._known(call.path["channel"])
+        if channel.is_text:
+            raise Refusal(404, f"{channel.name} is a text: only numbers have a history")
+        resolution = str(call.query["resolution"])
+        start, end = self._range(call, resolution)
+        zone, history = self._from.zone, self._from.store.outbox.history
+        name = channel.name
+        try:
+            if resolution == "day":
+                days = await self._from.store.call(
+                    history.days, name, day_number(zone, start), day_number(zone, end - 1) + 1
+                )
+                rows = [[day_name(day), *_values(rollup)] for day, rollup in days]
+            else:
+                length, ask = (60, history.minutes) if resolution == "minute" else (_HOUR_S, history.hours)
+                found = await self._from.store.call(ask, name, start // length, -(-end // length))
+                rows = [[moment * length, *_values(rollup)] for moment, rollup in found]
+        except OutboxError as error:
+            raise Refusal(503, str(error)) from error
+        return {
+            "channel": name,
+            "quantity": channel.quantity.value,
+            "unit": channel.unit,
+            "exponent": channel.exponent,
+            "resolution": resolution,
+            "from": start,
+            "to": end,
+            "fields": ["day" if resolution == "day" else "utc_s", "first", "last", "low", "high", "sum", "count"],
+            "rows": rows,
+        }
+
+    def _range(self, call: Call, resolution: str) -> tuple[int, int]:
+        """Give the moments asked for, in s UTC, the second not included."""
+        end = call.query.get("to")
+        if end is None:
+            known = self._from.clock.correlation()
+            if known is None:
+                raise Refusal(503, "the time is not known yet: name from= and to=")
+            end = known.utc_ms_at(self._from.clock.boot_ms()) // 1000 + 1
+        start = call.query.get("from", max(0, int(end) - _USUAL_S[resolution]))
+        longest = _LONGEST_S[resolution]
+        if not 0 < int(end) - int(start) <= longest:
+            raise Refusal(422, f"from= is before to=, by {longest} s at most at a resolution of one {resolution}")
+        return int(start), int(end)
+
+    # Commands and opt-outs
+
+    async def _commands(self, call: Call) -> object:
+        newest = await self._from.journal.newest(int(call.query["limit"]), int(call.query["before"]))
+        return {"commands": [{"number": number, **told(entry)} for number, entry in newest]}
+
+    async def _command(self, call: Call) -> object:
+        entry = await self._from.journal.entry(call.path["id"])
+        if entry is None:
+            raise Refusal(404, "no command of that id; /v1/commands lists the newest")
+        return told(entry)
+
+    async def _opt_outs(self, _: Call) -> object:
+        now = self._from.clock.boot_ms()
+        return {
+            "boot_ms": now,
+            "opt_outs": [
+                {
+                    "target": out.target,
+                    "role": out.role,
+                    "reason": out.reason,
+                    "until_ms": out.until_ms,
+                    "until_utc_ms": out.until_utc_ms,
+                    "left_ms": max(0, out.until_ms - now),
+                }
+                for out in self._from.commanding.opt_outs()
+            ],
+        }
+
+    async def _opt_out(self, call: Call) -> object:
+        body = call.body
+        return await self._order(
+            str(body["role"]), LocalOperation.OPT_OUT, str(body["target"]), str(body["reason"]), int(body["duration_s"])
+        )
+
+    async def _opt_in(self, call: Call) -> object:
+        target = call.path["target"]
+        if target not in {out.target for out in self._from.commanding.opt_outs()}:
+            raise Refusal(404, "nothing of that name has opted out; /v1/opt-out lists what has")
+        return await self._order(str(call.query["role"]), LocalOperation.OPT_IN, target, str(call.query["reason"]))
+
+    async def _release(self, call: Call) -> object:
+        body = call.body
+        return await self._order(str(body["role"]), LocalOperation.RELEASE, str(body["target"]), str(body["reason"]))
+
+    async def _order(
+        self, role: str, operation: LocalOperation, target: str, reason: str, duration_s: int = 0
+    ) -> object:
+        ruling = await self._from.commanding.order(LocalOrder(role, operation, target, reason, duration_s))
+        if ruling.reason == "target":
+            raise Refusal(404, 'no load of that name: name one of the site file, or "building"')
+        if not ruling.accepted:
+            raise Refusal(409, f"refused: {ruling.reason}")
+        return {"accepted": True, "operation": operation.value, "target": target, "duration_s": duration_s}
+
+    # The queue to the centre, and events
+
+    async def _queue(self, _: Call) -> object:
+        stats = await self._from.store.stats()
+        return {
+            "journal_rows": stats.journal_rows,
+            "journal_readings": stats.journal_readings,
+            "segments_pending": stats.segments_pending,
+            "readings_pending": stats.readings_pending,
+            "segments_received": stats.segments_received,
+            "oldest_pending_ms": stats.oldest_pending_ms,
+            "bytes_used": stats.pages_used * status.PAGE_BYTES,
+            "bytes_quota": stats.quota_pages * status.PAGE_BYTES,
+            "dropped_segments": stats.dropped_segments,
+            "dropped_readings": stats.dropped_readings,
+            "dropped": [
+                {"stream": each.stream, "first": each.first_sequence, "last": each.last_sequence, "count": each.count}
+                for each in stats.dropped
+            ],
+            "failures": stats.failures,
+            "last_failure": stats.last_failure,
+        }
+
+    async def _peek(self, call: Call) -> object:
+        outbox = self._from.store.outbox
+        try:
+            segments = await self._from.store.call(outbox.pending, limit=int(call.query["limit"]))
+        except OutboxError as error:
+            raise Refusal(503, str(error)) from error
+        return {
+            "epoch": outbox.epoch.hex(),
+            "segments": [
+                {
+                    "stream": each.stream,
+                    "sequence": each.sequence,
+                    "first_ms": each.first_ms,
+                    "last_ms": each.last_ms,
+                    "count": each.count,
+                    "bytes": len(each.blob),
+                    "sha256": hashlib.sha256(each.blob).hexdigest(),
+                }
+                for each in segments
+            ],
+        }
+
+    def _events(self, call: Call) -> AsyncIterator[bytes]:
+        kind = call.query.get("kind")
+        return self._from.events.listen(frozenset(KINDS if kind is None else (str(kind),)))
+
+
+def _values(rollup: Rollup) -> tuple[int, ...]:
+    return rollup.first, rollup.last, rollup.low, rollup.high, rollup.sum, rollup.count
+
+
+_RELEASE = "End what is being shed on a target, once; a later order may shed it again."
+_OPT_OUT = "End what is being shed on a target, and refuse what comes, for a time."
+_HISTORY = "What a channel did, minute by minute, hour by hour or day by day; where nothing was read there is no row."
+_EVENTS = "Readings, alarms and answers to commands as they come, one JSON object a line, a heartbeat each 15 s."
+_OPT_OUT_BODY = (
+    _TARGET,
+    _REASON,
+    Field("duration_s", Whole(1, OPT_OUT_MAX_S), "seconds that it lasts", is_needed=True),
+    _ROLE,
+)
+_RANGE = (
+    Field("from", Whole(0, _LAST_S), "first moment, in s UTC; a usual span before the last if absent"),
+    Field("to", Whole(0, _LAST_S), "last moment, not included, in s UTC; now if absent"),
+    Field("resolution", Choice(("minute", "hour", "day")), "length of a row; days are the site's", default="minute"),
+)
+_PAGE = (
+    Field("limit", Whole(1, 200), "how many", default=50),
+    Field(
+        "before",
+        Whole(1, 1 << 53),
+        "only those numbered under this: the last number of the page before",
+        default=1 << 53,
+    ),
+)
+_FEW = Field("limit", Whole(1, 20), "how many", default=10)
