@@ -20,6 +20,9 @@ COULD_BE = {"doctor": {0, 6}}
 """Whether this machine's clock is known is its own affair, and it is only a warning."""
 
 
+OPT_OUT = "commands opt-out {} --for 1h --reason exams --yes"
+
+
 async def gateway(site: Path, words: str) -> tuple[int, Any]:
     """Run a command with --json; give its exit code and what it printed, the last line where it is many."""
     process = await asyncio.create_subprocess_exec(
@@ -75,3 +78,19 @@ async def test_every_command_at_work_and_after_a_kill(tmp_path: Path) -> None:
         assert (await gateway(whole.site, "queue verify"))[0] == 0
         counts = whole.centre.counts
         assert (counts.bad_signatures, counts.chain_breaks, counts.conflicts, counts.gaps) == (0, 0, 0, 0)
+
+
+async def test_an_opt_out_is_given_listed_and_shown(tmp_path: Path) -> None:
+    """The real agent takes an opt-out, lists it with its order, shows that order, and knows no load of another name."""
+    async with Whole(tmp_path) as whole:
+        await whole.begin()
+        code, given = await gateway(whole.site, OPT_OUT.format("building"))
+        assert (code, given["schema"], given["target"]) == (0, "gateway/opt-out/1", "building")
+        assert (await gateway(whole.site, OPT_OUT.format("nothing")))[0] == 4
+        code, listed = await gateway(whole.site, "commands list")
+        (order,) = listed["commands"]
+        (opt_out,) = listed["opt_outs"]
+        assert (code, opt_out["target"], opt_out["reason"]) == (0, "building", "exams")
+        code, shown = await gateway(whole.site, f"commands show {order['id']}")
+        assert (code, shown["schema"], shown["id"]) == (0, "gateway/command/1", order["id"])
+        assert (await gateway(whole.site, "commands show none"))[0] == 4

@@ -97,6 +97,38 @@ def queue_verify(options: argparse.Namespace) -> int:
     return verify(options.config, as_json=options.json)
 
 
+def commands_list(options: argparse.Namespace) -> int:
+    """Answer `gateway commands list`."""
+    from gateway.cli.asking import Door
+    from gateway.cli.commands import list_commands
+
+    door = Door(options.config, options.socket, options.timeout)
+    return list_commands(door, as_json=options.json, limit=options.limit)
+
+
+def commands_show(options: argparse.Namespace) -> int:
+    """Answer `gateway commands show`."""
+    from gateway.cli.asking import Door
+    from gateway.cli.commands import show
+
+    return show(Door(options.config, options.socket, options.timeout), options.id, as_json=options.json)
+
+
+def commands_opt_out(options: argparse.Namespace) -> int:
+    """Answer `gateway commands opt-out`."""
+    from gateway.cli.asking import Door
+    from gateway.cli.commands import opt_out
+
+    return opt_out(
+        Door(options.config, options.socket, options.timeout),
+        options.target,
+        reason=options.reason,
+        duration_s=options.duration,
+        sure=options.yes,
+        as_json=options.json,
+    )
+
+
 def support_bundle(options: argparse.Namespace) -> int:
     """Answer `gateway support-bundle`."""
     from gateway.cli.asking import Door

@@ -1,7 +1,8 @@
 """`gateway version`: which program this is, and on what it runs."""
 
 import json
-import platform
+import os
+import sys
 from importlib.metadata import version
 
 from gateway.cli.exits import OK
@@ -11,9 +12,9 @@ def facts() -> dict[str, str]:
     """Give the versions that a report of a fault should name."""
     return {
         "version": version("building-gateway"),
-        "python": platform.python_version(),
-        "system": platform.release(),
-        "machine": platform.machine(),
+        "python": sys.version.split()[0],
+        "system": os.uname().release,
+        "machine": os.uname().machine,
     }
 
 

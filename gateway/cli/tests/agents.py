@@ -45,6 +45,16 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def do_POST(self) -> None:
+        server = cast(_Server, self.server)
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        status, answer = server.resources[f"POST {self.path}"](body)
+        content = json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
     def address_string(self) -> str:
         return "local"
 
@@ -54,7 +64,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 @contextmanager
 def serving(path: Path, resources: Mapping[str, Any]) -> Iterator[None]:
-    """Answer what `resources` holds (path -> JSON, or a list of JSON for one question after another) at a socket."""
+    """Answer what `resources` holds (path -> JSON, or a list of JSON for one question after another) at a socket.
+
+    Under "POST <path>" stands a function of the body that gives status and answer.
+    """
     with _Server(str(path), _Handler) as server:
         server.resources = dict(resources)
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
