@@ -119,7 +119,8 @@ class Local:
         channel = self._channels.get(name)
         if channel is None:
             close = difflib.get_close_matches(name, self._channels, 3, 0.5)
-            raise Refusal(404, f"no channel of that name; {' or '.join(close) or '/v1/channels'} is there")
+            hint = f"did you mean {' or '.join(close)}?" if close else "/v1/channels lists those there are"
+            raise Refusal(404, f"no channel of that name: {hint}")
         return channel
 
     # History

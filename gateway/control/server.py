@@ -133,6 +133,7 @@ class ControlServer:
     ) -> AsyncIterator[bytes] | None:
         """Answer one request; give what is to be relayed instead where it asks for a stream."""
         body: object
+        has_body = True
         try:
             received = await _request(connection, reader)
         except h11.RemoteProtocolError as error:
@@ -142,12 +143,13 @@ class ControlServer:
         else:
             if received is None:
                 return None
+            has_body = received[0].method != b"HEAD"
             status, answer = await self._respond(*received, writer.get_extra_info("socket"))
             if isinstance(answer, AsyncIterator):
                 return answer
             body = answer
         payload = json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
-        writer.write(_whole(connection, status, payload))
+        writer.write(_whole(connection, status, payload, has_body=has_body))
         await writer.drain()
         return None
 
@@ -241,12 +243,12 @@ async def _relay(
             raise result
 
 
-def _whole(connection: h11.Connection, status: int, payload: bytes) -> bytes:
-    """Give the bytes of one answer, none where the client cannot take any."""
+def _whole(connection: h11.Connection, status: int, payload: bytes, *, has_body: bool) -> bytes:
+    """Give the bytes of one answer, none where the client cannot take any; one to HEAD ends with its head."""
     if connection.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
         return b""
     head = _head(connection, status, [("Content-Type", _JSON), ("Content-Length", str(len(payload)))])
-    rest = [connection.send(h11.Data(payload)), connection.send(h11.EndOfMessage())]
+    rest = [connection.send(h11.Data(payload)) if has_body else None, connection.send(h11.EndOfMessage())]
     return head + b"".join(part for part in rest if part)
 
 

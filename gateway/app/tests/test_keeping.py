@@ -1,0 +1,92 @@
+"""The history is kept on the disk, whatever the disk does, and no longer than it is wanted."""
+
+from contextlib import closing
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from config.channel import Channel, Quantity
+from drivers.reading import Reading
+from gateway.app.keeping import HOURS_KEPT, Keeping
+from gateway.clock import Correlation
+from gateway.historian import MINUTE_MS, Historian
+from gateway.sealing import Store
+
+EAST = Channel("linky.east", "linky", "linky", Quantity.ACTIVE_ENERGY_IMPORT, "Wh")
+MINUTE = 29_000_000
+
+
+class HandClock:
+    """A clock moved by hand, which knows the time."""
+
+    boot_id = bytes(16)
+    now_ms = 0
+
+    def boot_ms(self) -> int:
+        return self.now_ms
+
+    def correlation(self) -> Correlation | None:
+        return Correlation(self.boot_id, self.now_ms, MINUTE * MINUTE_MS + self.now_ms, 10, "kernel")
+
+
+class Kept:
+    """A Keeping over a real store at `path`."""
+
+    def __init__(self, path: Path) -> None:
+        self.clock = HandClock()
+        self.store = Store(path, quota_pages=4096)
+        self.historian = Historian(ZoneInfo("Europe/Paris"))
+        self.keeping = Keeping(self.historian, self.store, self.clock)
+
+    def read(self, after_ms: int, value: int) -> None:
+        self.clock.now_ms += after_ms
+        self.historian.accept([Reading(EAST, value, self.clock.now_ms)])
+
+    def minutes(self) -> list[tuple[int, int]]:
+        """Give minute and last value of all that is on the disk."""
+        history = self.store.outbox.history
+        return [(at - MINUTE, found.last) for at, found in history.minutes("linky.east", MINUTE, MINUTE + 100_000)]
+
+    def close(self) -> None:
+        self.store.close()
+
+
+async def test_minutes_reach_the_disk_and_the_last_one_at_the_end(tmp_path: Path) -> None:
+    """What is complete is stored when its time comes, the minute that runs when the agent stops."""
+    with closing(Kept(tmp_path / "outbox.db")) as kept:
+        await kept.keeping.flush()
+        kept.read(1, 5)
+        kept.read(MINUTE_MS, 6)
+        await kept.keeping.flush()
+        assert kept.minutes() == [(0, 5)]
+        await kept.keeping.flush(whole=True)
+        assert kept.minutes() == [(0, 5), (1, 6)]
+
+
+async def test_what_the_disk_refuses_is_stored_later_and_once(tmp_path: Path) -> None:
+    """A card that refuses for a while costs the history nothing, and what it took is not given to it again."""
+    with closing(Kept(tmp_path / "outbox.db")) as kept:
+        await kept.keeping.flush()
+        kept.store.outbox._db.execute("PRAGMA query_only = 1")
+        kept.read(1, 5)
+        kept.read(MINUTE_MS, 6)
+        await kept.keeping.flush()
+        assert kept.minutes() == []
+        kept.store.outbox._db.execute("PRAGMA query_only = 0")
+        kept.read(MINUTE_MS, 7)
+        await kept.keeping.flush()
+        await kept.keeping.flush()
+        assert kept.minutes() == [(0, 5), (1, 6)]
+        (first, _) = kept.store.outbox.history.minutes("linky.east", MINUTE, MINUTE + 2)
+        assert first[1].count == 1
+
+
+async def test_minutes_are_forgotten_after_a_month(tmp_path: Path) -> None:
+    """What is older than is kept goes, and the days stay."""
+    with closing(Kept(tmp_path / "outbox.db")) as kept:
+        await kept.keeping.flush()
+        kept.read(1, 5)
+        kept.read(MINUTE_MS * 60 * (HOURS_KEPT + 1), 6)
+        await kept.keeping.flush(whole=True)
+        assert [value for _, value in kept.minutes()] == [6]
+        day = MINUTE // 1440
+        assert [found.last for _, found in kept.store.outbox.history.days("linky.east", day - 1, day + 40)] == [5, 6]
