@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine: make demo, make test. Each installs what it needs first.
-.PHONY: help demo test test-fresh check format lock bench bench-main clean
+.PHONY: help package demo test test-fresh check format lock bench bench-main clean
 .DEFAULT_GOAL := help
 
 VENV := .venv
@@ -38,6 +38,9 @@ bench: bench-main  ## every benchmark, as JSON lines
 
 bench-main: $(VENV)/.demo  ## memory, CPU and start-up of the agent in the demo's building
 	@$(BIN)/python -m hil_tests.benchmarks.main
+
+package: $(VENV)/.demo  ## dist/*.deb for Debian 12, amd64 and arm64: self-contained, reproducible
+	@systemd/package/build.sh
 
 lock: $(VENV)/.test  ## renew the lock files (needs the network)
 	@.ci/lock
