@@ -73,8 +73,8 @@ class Historian:
         if correlation is not None and known:
             self._offset_ms = correlation.utc_ms - correlation.boot_ms
             for minute in sorted(self._held):
-                middle_ms = correlation.utc_ms_at(minute * MINUTE_MS + MINUTE_MS // 2)
-                self._place(middle_ms // MINUTE_MS, self._held.pop(minute))
+                middle_ms = min(now_ms, minute * MINUTE_MS + MINUTE_MS // 2)  # of the minute that runs: not the future
+                self._place(correlation.utc_ms_at(middle_ms) // MINUTE_MS, self._held.pop(minute))
         self._give_up()
         return list(self._placed)
 

@@ -30,8 +30,8 @@ class Keeping:
     async def run(self) -> None:
         """Store each minute until cancelled."""
         while True:
-            await asyncio.sleep(MINUTE_MS / 1000)
             await self.flush()
+            await asyncio.sleep(MINUTE_MS / 1000)
 
     async def flush(self, *, whole: bool = False) -> None:
         """Store what is complete, with `whole` also the minute that runs."""

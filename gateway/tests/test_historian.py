@@ -85,6 +85,14 @@ def test_nothing_is_dated_before_the_clock_is_known() -> None:
     ]
 
 
+def test_nothing_is_placed_in_the_future() -> None:
+    """What was read just before the clock became known stands in the minute that runs, not in the one that comes."""
+    late = Correlation(KNOWN.boot_id, BOOT, KNOWN.utc_ms + 50_000, 10, "kernel")
+    historian = Historian(PARIS)
+    put(historian, [(0, 1)])
+    assert [each.minute for each in historian.take(BOOT + 5_000, late)] == [MINUTE]
+
+
 def test_a_clock_that_never_comes_costs_bounded_memory() -> None:
     """Of what waits for the clock, the oldest goes, and is counted."""
     historian = Historian(PARIS)
