@@ -120,7 +120,8 @@ def unpack(payload: bytes, schema: Schema) -> SegmentContent:
     _, boot_id, when, start, groups = document
     if not isinstance(boot_id, bytes) or len(boot_id) != _BOOT_ID_BYTES:
         raise MalformedMessage("segment: a boot id of 16 bytes is wanted")
-    if type(start) is not int or not isinstance(groups, list):
+    # A segment is sealed from what was read: one without a group says nothing, and no gateway makes it.
+    if type(start) is not int or not isinstance(groups, list) or not groups:
         raise MalformedMessage("segment: a start and a list of groups are wanted")
     tables: dict[str, Table] = {}
     room = CELLS_LIMIT

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import cbor2
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from drivers.reading import Quality, Reading
@@ -342,6 +342,7 @@ def test_what_no_gateway_packs_is_refused(payload: bytes) -> None:
         packing.unpack(payload, SCHEMA)
 
 
+@example(b"\x80")
 @given(st.binary(max_size=200))
 def test_random_bytes_raise_wire_errors_only(data: bytes) -> None:
     """Neither noise nor compressed noise raises anything else."""
