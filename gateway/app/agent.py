@@ -17,6 +17,7 @@ from drivers.reading import Reading
 from gateway.acquisition import Acquisition
 from gateway.app import status
 from gateway.app.answering import Answering
+from gateway.app.booking import Booking
 from gateway.app.commanding import Commanding
 from gateway.app.devices import Devices, devices
 from gateway.app.inbound import Inbound as Centre
@@ -25,7 +26,6 @@ from gateway.app.local import ALARMS, COMMANDS, READINGS, Local, Sources
 from gateway.app.timing import ANSWER_S, Timing
 from gateway.app.voice import Voice
 from gateway.clock import SystemClock
-from gateway.commands.errors import StorageError as JournalError
 from gateway.commands.journal import Journal
 from gateway.control.events import Events
 from gateway.control.server import ControlServer
@@ -38,7 +38,7 @@ from gateway.uplink.settings import Inbound, UplinkSettings
 from gateway.uplink.worker import Uplink
 from gateway.wire import cose
 from gateway.wire.keys import KeySet, SigningKey
-from gateway.wire.messages import Alarm, Answer, Birth, Heartbeat, Receipt, Resend, TimeReply, TimeRequest
+from gateway.wire.messages import Alarm, Answer, Birth, TimeRequest
 from gateway.wire.record import Recorder
 from gateway.wire.schema import Schema
 
@@ -115,7 +115,16 @@ class Agent:
             published=self._answered,
             alarm=self.alarm,
         )
-        self._centre = Centre(self._id, self._keys, self)
+        booking = Booking(
+            store=self._store,
+            journal=self._journal,
+            uplink=self._uplink,
+            answering=self._answering,
+            commanding=self._commanding,
+            timing=self._timing,
+            spawn=self._spawn,
+        )
+        self._centre = Centre(self._id, self._keys, booking)
         self._tell_of_damage()
         control = ControlServer(
             self.site.control.socket,
@@ -202,50 +211,9 @@ class Agent:
         elif message.kind == "receipt":
             self._centre.take(message.payload)
 
-    def receipt(self, receipt: Receipt) -> None:
-        """Mark what the centre has committed."""
-        self._start(self._received(receipt))
-
-    async def _received(self, receipt: Receipt) -> None:
-        if receipt.stream == "ack":
-            await self._journal.answers_received(receipt.epoch, receipt.upto, receipt.ranges)
-        elif receipt.epoch == self._store.outbox.epoch:
-            outbox = self._store.outbox
-            await self._store.call(outbox.received, receipt.epoch, receipt.stream, receipt.upto, receipt.ranges)
-            self._uplink.received(receipt.stream, receipt.upto, receipt.ranges)
-
-    def resend(self, resend: Resend) -> None:
-        """Send a range again."""
-        self._start(self._resent(resend))
-
-    async def _resent(self, resend: Resend) -> None:
-        if resend.stream == "ack":
-            await self._journal.answers_again(resend.epoch, resend.first, resend.last)
-            self._answering.connected()
-        elif resend.epoch == self._store.outbox.epoch:
-            outbox = self._store.outbox
-            await self._store.call(outbox.resend, resend.epoch, resend.stream, resend.first, resend.last)
-            self._uplink.again(resend.stream, resend.first, resend.last)
-
-    def heartbeat(self, heartbeat: Heartbeat, issuer: str, header: cose.Header) -> None:
-        """Note that the centre is alive."""
-        self._commanding.heartbeat(issuer, header.epoch, header.sequence, heartbeat.boot_nonce)
-        self._uplink.heard()
-
-    def time(self, reply: TimeReply) -> None:
-        """Take the centre's time."""
-        self._timing.replied(reply)
-
-    def _start(self, work: Coroutine[object, object, None]) -> None:
-        async def guarded() -> None:
-            # A receipt that could not be booked comes again: the centre repeats itself when it is sent something twice.
-            try:
-                await work
-            except (StorageError, JournalError) as error:
-                log.warning("a word of the centre could not be booked: %s", error)
-
+    def _spawn(self, work: Coroutine[object, object, None]) -> None:
         if self._group is not None:
-            self._group.create_task(guarded())
+            self._group.create_task(work)
 
     # What the gateway says
 
