@@ -1,6 +1,8 @@
 """What every test of the whole agent ends with: the bench's books against the centre's, reading by reading."""
 
-from hil_tests.bench.whole import Whole
+import asyncio
+
+from hil_tests.bench.whole import CENTRE_LOOKS_S, Whole
 from hil_tests.demo.outcome import compared, pulses_lost, verified
 from hil_tests.demo.verdict import Span, Verdict
 
@@ -22,6 +24,10 @@ async def nothing_lost(whole: Whole, since_ms: int, *left_out: Span) -> Verdict:
     assert verdict.invented == {}
     assert verdict.put == verdict.found > 0
     assert pulses_lost(arrived, pulses) == 0
+    # The tally is brought up to date beside the store that was just read: it may be a moment behind, never short.
+    async with asyncio.timeout(CENTRE_LOOKS_S * 5):
+        while whole.centre.verified_readings < verdict.found:
+            await asyncio.sleep(CENTRE_LOOKS_S / 4)
     counts = whole.centre.counts
     assert (counts.bad_signatures, counts.malformed, counts.misplaced, counts.unreadable) == (0, 0, 0, 0)
     assert (counts.chain_breaks, counts.conflicts, counts.gaps, counts.undecoded) == (0, 0, 0, 0)
