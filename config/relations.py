@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from config import profiles
+from config import prices, profiles
 from config.locate import Path as KeyPath
 from config.wording import Problem, nearest
 
@@ -140,6 +140,18 @@ def _loads(site: Data, folder: Path) -> Iterator[Problem]:
     yield from _twice(outputs, "is the point that {first} switches already", "one load for each point")
 
 
+def _prices(site: Data, folder: Path) -> Iterator[Problem]:
+    devices: dict[str, tuple[str, Data]] = {}
+    for path, entry in _entries(site, *_DEVICES):
+        if isinstance(entry.get("name"), str):
+            devices.setdefault(entry["name"], (str(path[0]), entry))
+    for path, price in _entries(site, "price"):
+        for key, message, right in prices.mistakes(price, devices, folder):
+            yield Problem((*path, key), message, right)
+    priced = _texts(site, "channel", "price")
+    yield from _twice(priced, '"{value}" has the price of {first} already', "one price for each channel")
+
+
 def _shedding(site: Data, folder: Path) -> Iterator[Problem]:
     del folder
     shedding = _table(site, "shedding")
@@ -174,4 +186,4 @@ def _durations(site: Data, folder: Path) -> Iterator[Problem]:
             )
 
 
-_RELATIONS: tuple[Relation, ...] = (_names, _references, _ports, _profiles, _loads, _shedding, _durations)
+_RELATIONS: tuple[Relation, ...] = (_names, _references, _ports, _profiles, _loads, _prices, _shedding, _durations)

@@ -1,76 +1,35 @@
 """One building as its site file describes it: typed, frozen, nothing unknown accepted.
 
-What a single table can know is checked here; what needs two of them stands in `relations`, the wording of mistakes in
-`wording`, the reading of the file in `load`. Every path is absolute once loaded: a relative one means "beside
-the site file".
+What a single table can know is checked here, of values from `parts`; what needs two of them stands in `relations`, the
+wording of mistakes in `wording`, the reading of the file in `load`. Every path is absolute once loaded: a relative one
+means "beside the site file".
 """
 
-import zoneinfo
-from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from decimal import Decimal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
-
-def _beside(value: object, info: ValidationInfo) -> object:
-    """Resolve a relative path against the folder of the site file, which the validation context carries."""
-    if not isinstance(value, str) or not value or "\0" in value:
-        raise PydanticCustomError("path", "is not a path")
-    folder = info.context["folder"] if info.context else Path()
-    return Path(folder, value)
-
-
-def _profile(value: str, info: ValidationInfo) -> str:
-    return str(_beside(value, info)) if value.endswith(".toml") else value
-
-
-def _line(value: str, info: ValidationInfo) -> str:
-    kind, colon, rest = value.partition(":")
-    if not colon or kind != "unix":
-        raise PydanticCustomError("line", "is no kind of pulse line that this version can read")
-    return f"unix:{_beside(rest, info)}"
+from config.parts import (
+    VISIBLE,
+    About,
+    Eur,
+    File,
+    Host,
+    Name,
+    Part,
+    Port,
+    ProfileName,
+    PulseLine,
+    Seconds,
+    Socket,
+    TcpPort,
+    Timezone,
+    Value,
+)
 
 
-def _socket(value: Path) -> Path:
-    if len(bytes(value)) > 107:  # Linux: sun_path has 108 with the closing zero
-        raise PydanticCustomError("socket", "is too long a path for a socket")
-    return value
-
-
-def _timezone(value: str) -> str:
-    try:
-        zoneinfo.ZoneInfo(value)
-    except (ValueError, OSError):  # ZoneInfoNotFoundError comes only from a search that found nothing, below
-        raise PydanticCustomError("timezone", "is no time zone") from None
-    except zoneinfo.ZoneInfoNotFoundError:
-        # A machine without the time zone database cannot tell a wrong name from a right one.
-        if any(Path(folder).is_dir() for folder in zoneinfo.TZPATH):
-            raise PydanticCustomError("timezone", "is no time zone") from None
-    return value
-
-
-class _Part(BaseModel):
-    # Strict: "9600" is no number and 1 is no truth value; a text in place of a number is a mistake worth telling.
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, hide_input_in_errors=True)
-
-
-_VISIBLE: Final = r"^[^\x00-\x1f\x7f-\x9f]*$"
-NAME: Final = "a name of a-z, 0-9, - and _ that begins with a letter, 32 at most"
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$", description=NAME)]
-File = Annotated[
-    Path,
-    BeforeValidator(_beside, json_schema_input_type=str),
-    Field(description="a path; relative means beside this file"),
-]
-Port = Annotated[str, BeforeValidator(lambda value, info: str(_beside(value, info)), json_schema_input_type=str)]
-Host = Annotated[str, Field(pattern=r"^[^\s/:]{1,253}$|^[0-9a-fA-F:]{2,45}$")]
-TcpPort = Annotated[int, Field(ge=1, le=65535, description="a TCP port")]
-Seconds = Annotated[float, Field(gt=0, le=86400, description="seconds")]
-Value = Annotated[int, Field(ge=-(2**31), le=2**32 - 1)]
-
-
-class Gateway(_Part):
+class Gateway(Part):
     """Who this gateway is."""
 
     id: str = Field(
@@ -80,15 +39,15 @@ class Gateway(_Part):
     name: str = Field(
         min_length=1,
         max_length=80,
-        pattern=_VISIBLE,
+        pattern=VISIBLE,
         description="the building's name, for people, 80 characters at most",
     )
-    timezone: Annotated[str, AfterValidator(_timezone)] = Field(
+    timezone: Timezone = Field(
         default="Europe/Paris", description='the time zone of the building\'s days, like "Europe/Paris"'
     )
 
 
-class Storage(_Part):
+class Storage(Part):
     """Where readings are kept until the centre has them, and how often they are written."""
 
     directory: File = Field(description="the folder for the readings; relative means beside this file")
@@ -98,7 +57,7 @@ class Storage(_Part):
     seal_down_s: Seconds = Field(default=300, description="seconds between two segments while it is not")
 
 
-class Broker(_Part):
+class Broker(Part):
     """The MQTT broker: TLS 1.3, both sides show a certificate."""
 
     host: Host = Field(description="a host name or address, as it stands in the broker's certificate")
@@ -112,19 +71,19 @@ class Broker(_Part):
     keepalive_s: int = Field(default=30, ge=5, le=3600, description="MQTT keep-alive in seconds")
 
 
-class Signing(_Part):
+class Signing(Part):
     """The key that signs everything that leaves."""
 
     key_file: File
     key_id: str = Field(
         min_length=1,
         max_length=64,
-        pattern=_VISIBLE,
+        pattern=VISIBLE,
         description="the name of this key at the centre, 64 characters at most",
     )
 
 
-class Centre(_Part):
+class Centre(Part):
     """Whose orders are carried out, and when the link counts as lost."""
 
     keys_file: File
@@ -132,12 +91,10 @@ class Centre(_Part):
     failsafe_h: float = Field(default=4, ge=2, le=24, description="hours of lost link until the building is on its own")
 
 
-class Control(_Part):
+class Control(Part):
     """The local socket of the page and the command line."""
 
-    socket: Annotated[File, AfterValidator(_socket)] = Field(
-        description="a path of 107 bytes at most; relative means beside this file"
-    )
+    socket: Socket = Field(description="a path of 107 bytes at most; relative means beside this file")
     act_group: str = Field(
         default="root",
         pattern=r"^[a-z_][a-z0-9_-]{0,31}$",
@@ -145,15 +102,16 @@ class Control(_Part):
     )
 
 
-class Linky(_Part):
+class Linky(Part):
     """A Linky meter's customer output (TIC)."""
 
     name: Name
     port: Port = Field(description="the serial port, best as /dev/serial/by-id/...; relative means beside this file")
     mode: Literal["auto", "historique", "standard"] = "auto"
+    about: About = ""
 
 
-class TcpBus(_Part):
+class TcpBus(Part):
     """A Modbus TCP connection, shared by the devices behind it."""
 
     kind: Literal["tcp"]
@@ -163,7 +121,7 @@ class TcpBus(_Part):
     timeout_s: float = Field(default=1, gt=0, le=30, description="seconds that a device may take to answer")
 
 
-class RtuBus(_Part):
+class RtuBus(Part):
     """An RS-485 line with Modbus RTU; the defaults are those of the Modbus specification."""
 
     kind: Literal["rtu"]
@@ -178,33 +136,35 @@ class RtuBus(_Part):
 ModbusBus = Annotated[TcpBus | RtuBus, Field(discriminator="kind")]
 
 
-class ModbusDevice(_Part):
+class ModbusDevice(Part):
     """A device on a Modbus bus; its registers stand in its profile."""
 
     name: Name
     bus: Name = Field(description="the name of a [[modbus_bus]]")
     unit: int = Field(ge=1, le=247, description="its address on the bus")
-    profile: Annotated[str, AfterValidator(_profile)] = Field(
+    profile: ProfileName = Field(
         min_length=1, max_length=1024, description="a built-in profile's name, or the path of a .toml file"
     )
     poll_s: Seconds = Field(default=2, description="seconds between two readings of what changes fast")
     slow_poll_s: Seconds = Field(default=60, description="seconds between two readings of the rest")
+    about: About = ""
 
 
-class Pulse(_Part):
+class Pulse(Part):
     """A gas or water meter that gives pulses: total = dial_index + pulses x weight, in units of 10**exponent."""
 
     name: Name
-    line: Annotated[str, AfterValidator(_line)] = Field(description='"unix:" and the path of a pulse counter\'s socket')
+    line: PulseLine = Field(description='"unix:" and the path of a pulse counter\'s socket')
     quantity: Literal["gas_volume", "water_volume"]
     unit: Literal["m3"] = "m3"
     exponent: int = Field(default=-3, ge=-6, le=3, description="power of ten of one unit: -3 counts litres")
     weight: int = Field(ge=1, le=1_000_000, description="units of 10**exponent for each pulse")
     dial_index: int = Field(ge=0, le=10**15, description="what the dial showed at pulse 0, in units of 10**exponent")
     poll_s: Seconds = Field(default=10, description="seconds between two readings")
+    about: About = ""
 
 
-class _Load(_Part):
+class _Load(Part):
     name: Name
     device: Name = Field(description="the name of a [[modbus]] device")
     point: str = Field(min_length=1, max_length=64, description="a writable point of that device's profile")
@@ -212,6 +172,7 @@ class _Load(_Part):
     priority: int = Field(ge=0, le=99, description="99 is shed first, 0 last and never for an overrun")
     min_on_s: float = Field(default=300, ge=0, le=86400, description="seconds that it stays on once on")
     min_off_s: float = Field(default=300, ge=0, le=86400, description="seconds that it stays off once off")
+    about: About = ""
 
 
 class OnOffLoad(_Load):
@@ -233,7 +194,7 @@ class SetpointLoad(_Load):
 Load = Annotated[OnOffLoad | SetpointLoad, Field(discriminator="kind")]
 
 
-class Shedding(_Part):
+class Shedding(Part):
     """What the centre, or an overrun of the subscribed power, may do to the loads; off unless said."""
 
     enabled: bool = Field(default=False, description="carry out the centre's orders")
@@ -245,12 +206,32 @@ class Shedding(_Part):
     effect_after_s: Seconds = Field(default=60, description="seconds after which the meter must show the effect")
 
 
+class Price(Part):
+    """What a kWh or a m3 of one channel costs, for people to look at; no bill is made from it."""
+
+    channel: str = Field(
+        min_length=1,
+        max_length=128,
+        description='a channel of this site that counts an energy or a volume, "main.east"',
+    )
+    name: str = Field(
+        min_length=1, max_length=40, pattern=VISIBLE, description="the tariff's name, for people, 40 characters at most"
+    )
+    eur: Eur = Field(ge=0, le=1000, description="euros for each kWh or m3, 6 decimals at most")
+    per: Literal["kWh", "m3"]
+
+    @property
+    def exactly(self) -> str:
+        """Give the euros as the file has them: "0.1579"."""
+        return format(Decimal(repr(self.eur)).normalize(), "f")
+
+
 def _entries(what: str) -> Any:  # noqa: ANN401 - Field itself promises Any, so that it can stand for a default
     # A TOML array comes as a list, which the strict tuple would refuse; its entries stay strict.
     return Field(default=(), max_length=256, strict=False, description=what)
 
 
-class Site(_Part):
+class Site(Part):
     """The whole site file."""
 
     gateway: Gateway
@@ -264,6 +245,7 @@ class Site(_Part):
     modbus: tuple[ModbusDevice, ...] = _entries("one [[modbus]] for each device on a bus")
     pulse: tuple[Pulse, ...] = _entries("one [[pulse]] for each pulse counter")
     load: tuple[Load, ...] = _entries("one [[load]] for each load that may be shed")
+    price: tuple[Price, ...] = _entries("one [[price]] for each channel that has one")
     shedding: Shedding = Shedding()
 
 

@@ -58,6 +58,11 @@ rated_w = 6000
 priority = 20
 min_value = 10
 max_value = 90
+[[price]]
+channel = "main.hchc"
+name = "Nuit"
+eur = 0.1579
+per = "kWh"
 [shedding]
 enabled = true
 meter = "main"

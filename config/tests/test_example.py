@@ -16,6 +16,7 @@ from config.site import (
     Linky,
     ModbusDevice,
     OnOffLoad,
+    Price,
     Pulse,
     RtuBus,
     SetpointLoad,
@@ -71,6 +72,7 @@ def test_the_example_shows_every_key() -> None:
         "pulse": Pulse,
         "load.onoff": OnOffLoad,
         "load.setpoint": SetpointLoad,
+        "price": Price,
         "shedding": Shedding,
     }
     assert shown == {kind: set(model.model_fields) for kind, model in models.items()}

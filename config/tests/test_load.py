@@ -31,6 +31,27 @@ def test_a_good_site_loads(tmp_path: Path) -> None:
     assert (heater.on_value, heater.off_value, heater.min_off_s) == (1, 0, 300)
     assert isinstance(pump, SetpointLoad)
     assert (pump.min_value, pump.max_value) == (10, 90)
+    assert {part.about for part in (*site.linky, *site.modbus, *site.pulse, *site.load)} == {""}
+
+
+@pytest.mark.parametrize(
+    ("written", "exactly"),
+    [
+        ("0.1579", "0.1579"),
+        ("0.2", "0.2"),
+        ("0.30", "0.3"),
+        ("1e-6", "0.000001"),
+        ("12", "12"),
+        ("1000.0", "1000"),
+        ("-0.0", "0"),
+        ("999.999999", "999.999999"),
+    ],
+)
+def test_a_price_is_what_the_file_says(tmp_path: Path, written: str, exactly: str) -> None:
+    """The euros are kept exactly as decimals, whatever a binary number makes of them."""
+    text, _ = spoil("eur = 0.1579", f"eur = {written}")
+    price = load(write(tmp_path, text)).price[0]
+    assert (price.channel, price.name, price.per, price.exactly) == ("main.hchc", "Nuit", "kWh", exactly)
 
 
 def test_relative_paths_begin_at_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,6 +162,34 @@ SPOILED = [
     ("min_value = 10", "min_value = 90", "load[2].min_value", "not below max_value", "less than 90"),
     ("max_value = 90", "max_value = 101", "load[2].max_value", "101 cannot be written", "0..100"),
     ("max_value = 90", "max_value = 90\non_value = 1", "load[2].on_value", "no known key", 'mean "min_value"?'),
+    ('channel = "main.hchc"', 'channel = "mian.hchc"', "price[1].channel", 'no device "mian"', 'mean "main"?'),
+    ('channel = "main.hchc"', 'channel = "hchc"', "price[1].channel", 'no device "hchc"', "a channel is device.point"),
+    ('channel = "main.hchc"', 'channel = "main.hchcc"', "price[1].channel", "no channel of this", 'mean "main.hchc"?'),
+    (
+        'channel = "main.hchc"',
+        'channel = "main.papp"',
+        "price[1].channel",
+        "neither an energy nor",
+        "have a price: main.autre, ",
+    ),
+    (
+        'channel = "main.hchc"',
+        'channel = "boiler.power"',
+        "price[1].channel",
+        "neither an energy",
+        "there is no channel",
+    ),
+    ('channel = "main.hchc"', 'channel = ""', "price[1].channel", "too short", "energy or a volume"),
+    ('channel = "main.hchc"', "channel = 3", "price[1].channel", "3 is no text", "energy or a volume"),
+    ('name = "Nuit"', 'name = ""', "price[1].name", "too short", "the tariff's name"),
+    ("eur = 0.1579", "eur = -0.1", "price[1].eur", "-0.1 is too low", "a number from 0 to 1000"),
+    ("eur = 0.1579", "eur = 9e99", "price[1].eur", "9e+99 is too high", "a number from 0 to 1000"),
+    ("eur = 0.1579", 'eur = "0.1579"', "price[1].eur", '"0.1579" is no number', "6 decimals at most"),
+    ("eur = 0.1579", "eur = 0.15790001", "price[1].eur", "0.15790001 has more than 6 decimals", "6 decimals at most"),
+    ('per = "kWh"', 'per = "l"', "price[1].per", '"l" is not known', '"kWh" or "m3"'),
+    ('per = "kWh"', 'per = "m3"', "price[1].per", "main.hchc counts an energy", '"kWh"'),
+    ('port = "tic"', f'port = "tic"\nabout = "{"x" * 121}"', "linky[1].about", "is too long", "what is connected"),
+    ("dial_index = 5", 'dial_index = 5\nabout = "a\\nb"', "pulse[1].about", "not the right form", "120 characters"),
     ("enabled = true", "enabled = 1", "shedding.enabled", "1 is neither true nor false", "true or false"),
     ('meter = "main"', 'meter = "mian"', "shedding.meter", 'no [[linky]] named "mian"', 'mean "main"?'),
     ('meter = "main"', 'meter = "main"\nstart_spread_s = 301', "shedding.start_spread_s", "too high", "from 0 to 300"),
@@ -212,6 +261,30 @@ def test_two_on_one(tmp_path: Path, extra: str, key: str, message: str) -> None:
     assert mistake.key == key
     assert message in mistake.message
     assert mistake.line > GOOD.count("\n")
+
+
+@pytest.mark.parametrize(
+    ("channel", "per", "key", "message"),
+    [
+        ("main.hchc", "kWh", "channel", '"main.hchc" has the price of price[1] already'),
+        ("gas.total", "kWh", "per", "gas.total counts a volume"),
+        ("gas.volume", "m3", "channel", '"gas.volume" is no channel of this site'),
+        ("heater.total", "m3", "channel", '"heater.total": there is no device "heater"'),
+    ],
+)
+def test_a_second_price(tmp_path: Path, channel: str, per: str, key: str, message: str) -> None:
+    """Each channel has one price at most, in what it counts; a load is no device."""
+    price = f'[[price]]\nchannel = "{channel}"\nname = "Gaz"\neur = 1.0\nper = "{per}"\n'
+    (mistake,) = _mistakes(write(tmp_path, GOOD + price))
+    assert (mistake.key, mistake.message) == (f"price[2].{key}", message)
+    assert mistake.line > GOOD.count("\n")
+
+
+def test_a_volume_has_a_price(tmp_path: Path) -> None:
+    """Water and gas are paid by the m3, also where the price stands before its meter."""
+    price = '[[price]]\nchannel = "gas.total"\nname = "Gaz"\neur = 1.25\nper = "m3"\n'
+    site = load(write(tmp_path, GOOD.replace("[[linky]]", f"{price}[[linky]]")))
+    assert [each.exactly for each in site.price] == ["1.25", "0.1579"]
 
 
 def test_one_point_twice(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def test_each_mistake_is_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert check(path) == 5
     first, second, summary = capsys.readouterr().out.splitlines()
     assert first.startswith(f"{path}:{line}: modbus[1].unit: 0 is too low; ")
-    assert second.startswith(f"{path}:{line + 1}: modbus[1].speed: is no known key; known keys: bus, ")
+    assert second.startswith(f"{path}:{line + 1}: modbus[1].speed: is no known key; known keys: about, bus, ")
     assert summary == f"{path}: 2 mistakes; the gateway will not start with this file"
 
 
