@@ -13,11 +13,11 @@ from linky_tic.labels import HISTORIQUE, STANDARD
 from modbus.errors import ProfileError
 
 _PER = {
-    "active_energy_import": "kWh",
-    "active_energy_export": "kWh",
-    "thermal_energy": "kWh",
-    "gas_volume": "m3",
-    "water_volume": "m3",
+    ("active_energy_import", "Wh"): "kWh",
+    ("active_energy_export", "Wh"): "kWh",
+    ("thermal_energy", "Wh"): "kWh",
+    ("gas_volume", "m3"): "m3",
+    ("water_volume", "m3"): "m3",
 }
 _LINKY = {label.name.lower(): {"Wh": "kWh", "dal": "m3"}.get(label.unit) for label in (*STANDARD, *HISTORIQUE)}
 _COUNTS = {"kWh": "an energy", "m3": "a volume"}
@@ -34,14 +34,14 @@ def points(kind: str, device: Mapping[str, Any], folder: Path) -> Points | None:
     if kind == "linky":
         return _LINKY
     if kind == "pulse":
-        per = _PER.get(str(device.get("quantity")))
+        per = _PER.get((str(device.get("quantity")), "m3"))
         return None if per is None else {"total": per}
     profile = device.get("profile")
     try:
         found = read_profile(profile, folder).points if isinstance(profile, str) else None
     except ProfileError:
         return None
-    return None if found is None else {point.key: _PER.get(point.quantity) for point in found}
+    return None if found is None else {point.key: _PER.get((point.quantity, point.unit)) for point in found}
 
 
 def mistakes(price: Mapping[str, Any], devices: Devices, folder: Path) -> Iterator[tuple[str, str, str]]:
@@ -59,7 +59,9 @@ def mistakes(price: Mapping[str, Any], devices: Devices, folder: Path) -> Iterat
         return
     per = counted.get(point)
     if per is None:
-        wrong = "counts neither an energy nor a volume" if point in counted else "is no channel of this site"
+        wrong = (
+            "counts neither an energy in Wh nor a volume in m3" if point in counted else "is no channel of this site"
+        )
         priced = [f"{name}.{key}" for key, unit in counted.items() if unit is not None]
         near = "" if point in counted else channel
         yield "channel", f"{shown(channel)} {wrong}", nearest(near, priced, f"channel of {name} that can have a price")

@@ -1,5 +1,6 @@
 """`gateway doctor`: each planted fault is found by the check that is for it, and nothing else is blamed."""
 
+import itertools
 import json
 import os
 import sqlite3
@@ -72,8 +73,15 @@ def site(tmp_path: Path) -> Site:
         "link": {"connected": True, "text": "connected"},
         "clock": {"trusted": True, "text": "known to 3 ms"},
         "meters": [
-            {"name": name, "state": "reads", "failed": False, "first_read_ms": 1, "last_read_ms": NOW_MS - 1000}
-            for name in meters
+            {
+                "name": name,
+                "state": "reads",
+                "failed": False,
+                "first_read_ms": 1,
+                "last_read_ms": NOW_MS - stale_after_ms,
+                "stale_after_ms": stale_after_ms,
+            }
+            for name, stale_after_ms in zip(meters, itertools.cycle((10_000, 900_000)), strict=False)
         ],
         "channels": [channel(name, 1) for name in (f"{load.device}.{load.point}" for load in found.site.load)],
         "outbox": {
@@ -151,7 +159,7 @@ def _damaged_commands(site: Site) -> None:
 
 
 def _silent_meter(site: Site) -> None:
-    site.answer["meters"][0]["last_read_ms"] = NOW_MS - 3_600_000
+    site.answer["meters"][0]["last_read_ms"] = NOW_MS - 10_001
 
 
 def _failing_meter(site: Site) -> None:

@@ -20,6 +20,7 @@ from gateway.app.answering import Answering
 from gateway.app.booking import Booking
 from gateway.app.commanding import Commanding
 from gateway.app.devices import Devices, devices
+from gateway.app.freshness import Freshness
 from gateway.app.inbound import Inbound as Centre
 from gateway.app.keeping import Keeping
 from gateway.app.local import ALARMS, COMMANDS, READINGS, Local, Sources
@@ -70,7 +71,9 @@ class Agent:
         self._store = Store(site.storage.directory / "outbox.db", quota_pages=site.storage.quota_mb * PAGES_A_MB)
         boot_ms = self._clock.boot_ms
         self._devices: Devices = devices(site, self._store.outbox.marks(), boot_ms)
-        self._schema = Schema.of([channel for meter in self._devices.meters for channel in meter.channels])
+        self._channels = [channel for meter in self._devices.meters for channel in meter.channels]
+        self._freshness = Freshness.of(site, self._channels)
+        self._schema = Schema.of(self._channels)
         self._latest = Latest()
         self._first_read_ms: dict[str, int] = {}
         self._supervised: dict[str, Supervised] = {}
@@ -268,8 +271,10 @@ class Agent:
     def _local(self) -> Local:
         return Local(
             Sources(
+                site=self.site,
                 status=self.status,
-                channels=[channel for meter in self._devices.meters for channel in meter.channels],
+                channels=self._channels,
+                freshness=self._freshness,
                 latest=self._latest,
                 store=self._store,
                 journal=self._journal,
@@ -301,6 +306,7 @@ class Agent:
                 self._first_read_ms,
                 self._latest.device_read_at,
                 {linky.name: linky.counters for linky in self._devices.linky},
+                stale_after_ms=self._freshness.meters,
             ),
             "channels": status.channels(self._latest.all(), now),
         }

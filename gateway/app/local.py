@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from datetime import tzinfo
 
 from buffer.errors import StorageError as OutboxError
-from buffer.history import Rollup
 from config.channel import Channel
-from gateway.app import status
+from config.site import Site
+from gateway.app import described, status
 from gateway.app.commanding import Commanding
+from gateway.app.freshness import Freshness
+from gateway.app.past import Past
 from gateway.clock import Clock
 from gateway.commands.command import OPT_OUT_MAX_S, ROLES, LocalOperation, LocalOrder
 from gateway.commands.course import told
 from gateway.commands.journal import Journal
 from gateway.control.events import Events
 from gateway.control.routes import Call, Choice, Field, Refusal, Right, Route, Text, Whole, get
-from gateway.historian import day_name, day_number
 from gateway.latest import Latest
 from gateway.sealing import Store
 
@@ -25,11 +26,6 @@ Json = status.Json
 
 KINDS = READINGS, ALARMS, COMMANDS = "readings", "alarms", "commands"
 """Kinds of events."""
-
-_LAST_S = 1 << 33
-_HOUR_S, _DAY_S = 3_600, 86_400
-_LONGEST_S = {"minute": 7 * _DAY_S, "hour": 62 * _DAY_S, "day": 1_100 * _DAY_S}
-_USUAL_S = {"minute": _DAY_S, "hour": 31 * _DAY_S, "day": 31 * _DAY_S}
 
 _ROLE = Field("role", Choice(tuple(sorted(ROLES))), "who wants it, as you have checked", default="technician")
 _TARGET = Field("target", Text(1, 64), 'a load\'s name, or "building"', is_needed=True)
@@ -40,8 +36,10 @@ _REASON = Field("reason", Text(1, 200), "why; it is kept with the order", is_nee
 class Sources:
     """Where the answers come from."""
 
+    site: Site
     status: Callable[[], Awaitable[Json]]
     channels: Sequence[Channel]
+    freshness: Freshness
     latest: Latest
     store: Store
     journal: Journal
@@ -57,6 +55,7 @@ class Local:
     def __init__(self, sources: Sources) -> None:
         self._from = sources
         self._channels = {channel.name: channel for channel in sources.channels}
+        self._past = Past(self._known, sources.store, sources.clock, sources.zone)
 
     def routes(self) -> tuple[Route, ...]:
         """Give the table."""
@@ -69,9 +68,10 @@ class Local:
         )
         return (
             get("/v1/status", "How the agent is, in facts and in words.", self._status),
+            described.route(self._from.site),
             get("/v1/channels", "Every channel of the site, read or not, with its last value.", self._all_channels),
             get("/v1/readings/latest", "The last value of each channel that was read.", self._readings, one),
-            get("/v1/history/{channel}", _HISTORY, self._history, *_RANGE),
+            self._past.route(),
             get("/v1/commands", "The newest commands, those of people on site included.", self._commands, *_PAGE),
             get("/v1/commands/{id}", "One command.", self._command),
             get("/v1/opt-out", "Who has opted out, why, and until when.", self._opt_outs),
@@ -103,6 +103,7 @@ class Local:
             "is_text": channel.is_text,
             "phase": channel.phase,
             "obis": channel.obis,
+            "stale_after_ms": self._from.freshness.channels[channel.name],
             "last": last and {key: last[key] for key in ("value", "quality", "boot_ms", "age_ms")},
         }
 
@@ -122,54 +123,6 @@ class Local:
             hint = f"did you mean {' or '.join(close)}?" if close else "/v1/channels lists those there are"
             raise Refusal(404, f"no channel of that name: {hint}")
         return channel
-
-    # History
-
-    async def _history(self, call: Call) -> object:
-        channel = self._known(call.path["channel"])
-        if channel.is_text:
-            raise Refusal(404, f"{channel.name} is a text: only numbers have a history")
-        resolution = str(call.query["resolution"])
-        start, end = self._range(call, resolution)
-        zone, history = self._from.zone, self._from.store.outbox.history
-        name = channel.name
-        try:
-            if resolution == "day":
-                days = await self._from.store.call(
-                    history.days, name, day_number(zone, start), day_number(zone, end - 1) + 1
-                )
-                rows = [[day_name(day), *_values(rollup)] for day, rollup in days]
-            else:
-                length, ask = (60, history.minutes) if resolution == "minute" else (_HOUR_S, history.hours)
-                found = await self._from.store.call(ask, name, start // length, -(-end // length))
-                rows = [[moment * length, *_values(rollup)] for moment, rollup in found]
-        except OutboxError as error:
-            raise Refusal(503, str(error)) from error
-        return {
-            "channel": name,
-            "quantity": channel.quantity.value,
-            "unit": channel.unit,
-            "exponent": channel.exponent,
-            "resolution": resolution,
-            "from": start,
-            "to": end,
-            "fields": ["day" if resolution == "day" else "utc_s", "first", "last", "low", "high", "sum", "count"],
-            "rows": rows,
-        }
-
-    def _range(self, call: Call, resolution: str) -> tuple[int, int]:
-        """Give the moments asked for, in s UTC, the second not included."""
-        end = call.query.get("to")
-        if end is None:
-            known = self._from.clock.correlation()
-            if known is None:
-                raise Refusal(503, "the time is not known yet: name from= and to=")
-            end = known.utc_ms_at(self._from.clock.boot_ms()) // 1000 + 1
-        start = call.query.get("from", max(0, int(end) - _USUAL_S[resolution]))
-        longest = _LONGEST_S[resolution]
-        if not 0 < int(end) - int(start) <= longest:
-            raise Refusal(422, f"from= is before to=, by {longest} s at most at a resolution of one {resolution}")
-        return int(start), int(end)
 
     # Commands and opt-outs
 
@@ -276,24 +229,14 @@ class Local:
         return self._from.events.listen(frozenset(KINDS if kind is None else (str(kind),)))
 
 
-def _values(rollup: Rollup) -> tuple[int, ...]:
-    return rollup.first, rollup.last, rollup.low, rollup.high, rollup.sum, rollup.count
-
-
 _RELEASE = "End what is being shed on a target, once; a later order may shed it again."
 _OPT_OUT = "End what is being shed on a target, and refuse what comes, for a time."
-_HISTORY = "What a channel did, minute by minute, hour by hour or day by day; where nothing was read there is no row."
 _EVENTS = "Readings, alarms and answers to commands as they come, one JSON object a line, a heartbeat each 15 s."
 _OPT_OUT_BODY = (
     _TARGET,
     _REASON,
     Field("duration_s", Whole(1, OPT_OUT_MAX_S), "seconds that it lasts", is_needed=True),
     _ROLE,
-)
-_RANGE = (
-    Field("from", Whole(0, _LAST_S), "first moment, in s UTC; a usual span before the last if absent"),
-    Field("to", Whole(0, _LAST_S), "last moment, not included, in s UTC; now if absent"),
-    Field("resolution", Choice(("minute", "hour", "day")), "length of a row; days are the site's", default="minute"),
 )
 _PAGE = (
     Field("limit", Whole(1, 200), "how many", default=50),

@@ -45,12 +45,14 @@ def channels(latest: Iterable[Reading], now_ms: int) -> list[Json]:
     ]
 
 
-def meters(
+def meters(  # noqa: PLR0913 - what is known of a meter comes from so many places
     devices: Sequence[Meter],
     supervised: Mapping[str, Supervised],
     first_read_ms: Mapping[str, int],
     last_read_ms: Callable[[str], int | None],
     counters: Mapping[str, Mapping[str, int]],
+    *,
+    stale_after_ms: Mapping[str, int],
 ) -> list[Json]:
     """Give each meter with what it is doing, or what is wrong with it; `counters` of those whose line can be noisy."""
     return [
@@ -61,6 +63,7 @@ def meters(
             "restarts": supervised[meter.name].restarts,
             "first_read_ms": first_read_ms.get(meter.name),
             "last_read_ms": last_read_ms(meter.name),
+            "stale_after_ms": stale_after_ms[meter.name],
             "counters": dict(counters.get(meter.name, {})),
         }
         for meter in devices

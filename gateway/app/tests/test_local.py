@@ -19,8 +19,10 @@ from hypothesis import strategies as st
 from buffer.history import Minute, Rollup
 from buffer.outbox import Place, Row
 from config.channel import Channel, Quantity
+from config.load import load
 from drivers.reading import Reading
 from gateway.app.commanding import Commanding
+from gateway.app.freshness import Freshness
 from gateway.app.local import Local, Sources
 from gateway.clock import Correlation
 from gateway.commands.change import Change, Entry
@@ -36,6 +38,7 @@ from gateway.historian import day_number
 from gateway.latest import Latest
 from gateway.sealing import Store
 
+EXAMPLE = Path(__file__).parents[3] / "config" / "example.toml"
 PARIS = ZoneInfo("Europe/Paris")
 EAST = Channel("linky.east", "linky", "linky", Quantity.ACTIVE_ENERGY_IMPORT, "Wh", obis="1.8.0")
 TEXT = Channel("linky.ptec", "linky", "linky", Quantity.TARIFF, is_text=True)
@@ -111,8 +114,10 @@ async def serving(folder: Path) -> AsyncIterator[Agent]:
         return {"gateway": "gw-1"}
 
     sources = Sources(
+        site=load(EXAMPLE),
         status=status,
         channels=(EAST, TEXT, UNREAD),
+        freshness=Freshness({EAST.name: 10_000, TEXT.name: None, UNREAD.name: 30_000}, {}),
         latest=latest,
         store=store,
         journal=journal,
@@ -143,6 +148,7 @@ async def test_channels_tell_what_was_never_read(tmp_path: Path) -> None:
             ("gas.volume", None),
         ]
         assert found[0]["last"]["age_ms"] == 500
+        assert [each["stale_after_ms"] for each in found] == [10_000, None, 30_000]
         one = await agent.get("/v1/readings/latest", channel="linky.east")
         assert [each["value"] for each in one["readings"]] == [12_345]
         assert (await agent.get("/v1/readings/latest", channel="gas.volume"))["readings"] == []

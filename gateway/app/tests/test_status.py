@@ -67,13 +67,17 @@ async def test_a_meter_that_failed_says_what_is_wrong_until_it_reads_again() -> 
     supervised = Supervised("linky", lambda: meter.run(lambda _: None), now_s=lambda: 0.0, sleep=wait)
     running = asyncio.create_task(supervised.run())
     await halt.wait()
-    told = status.meters([meter], {"linky": supervised}, {}, lambda _: None, {})[0]
+    told = status.meters([meter], {"linky": supervised}, {}, lambda _: None, {}, stale_after_ms={"linky": 10_000})[0]
     assert (told["failed"], told["state"]) == (True, "linky: /dev/linky is not there: plug the adapter in")
     assert (told["first_read_ms"], told["last_read_ms"], told["restarts"]) == (None, None, 1)
     supervised.reads_again()
-    told = status.meters([meter], {"linky": supervised}, {"linky": 3}, lambda _: 7, {"linky": {"frames": 2}})[0]
+    counters = {"linky": {"frames": 2}}
+    told = status.meters(
+        [meter], {"linky": supervised}, {"linky": 3}, lambda _: 7, counters, stale_after_ms={"linky": 10_000}
+    )[0]
     assert (told["failed"], told["state"]) == (False, "standard, 9600 Bd")
     assert (told["first_read_ms"], told["last_read_ms"], told["counters"]) == (3, 7, {"frames": 2})
+    assert told["stale_after_ms"] == 10_000
     running.cancel()
 
 

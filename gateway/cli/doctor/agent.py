@@ -1,6 +1,5 @@
 """What the agent says of itself: the link, the clock, its meters, its outbox, its loads."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from config.site import Site
@@ -10,9 +9,6 @@ from gateway.cli.status import duration
 from gateway.cli.version import facts
 
 Answer = dict[str, Any]
-
-STALE_AFTER_S = 60.0
-"""At least; a meter that is read less often is stale after three of its periods."""
 
 NEARLY_FULL = 0.9
 CHANNELS_NAMED = 5
@@ -60,15 +56,13 @@ def meters(answer: Answer) -> Finding:
     return ok(f"{len(answer['meters'])} of {len(answer['meters'])} are read")
 
 
-def freshness(answer: Answer, site: Site) -> Finding:
+def freshness(answer: Answer) -> Finding:
     """Tell whether a meter that was read has fallen silent."""
-    bounds = dict(_stale_after_ms(site))
     now = answer["boot_ms"]
     silent = [
         f"{each['name']}: last read {duration(now - each['last_read_ms'])} ago"
         for each in answer["meters"]
-        if each["last_read_ms"] is not None
-        and now - each["last_read_ms"] > bounds.get(each["name"], STALE_AFTER_S * 1000)
+        if each["last_read_ms"] is not None and now - each["last_read_ms"] > each["stale_after_ms"]
     ]
     if silent:
         return failed("; ".join(silent), "see to these meters' lines and their power")
@@ -135,10 +129,3 @@ def loads(answer: Answer, site: Site) -> Finding:
     if wrong:
         return failed("; ".join(wrong), "see to the device: what is not known is not shed")
     return ok(f"{len(site.load)} of {len(site.load)} are known")
-
-
-def _stale_after_ms(site: Site) -> Iterable[tuple[str, float]]:
-    for device in site.modbus:
-        yield device.name, max(STALE_AFTER_S, 3 * device.poll_s) * 1000
-    for pulse in site.pulse:
-        yield pulse.name, max(STALE_AFTER_S, 3 * pulse.poll_s) * 1000

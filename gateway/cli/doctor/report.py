@@ -54,7 +54,7 @@ CHECKS: Mapping[str, Check] = {
     "link": _with_agent(agent.link),
     "clock": _with_agent(agent.clock),
     "meters": _with_agent(agent.meters),
-    "silent meters": _with_both(agent.freshness),
+    "silent meters": _with_agent(agent.freshness),
     "doubtful values": _with_agent(agent.values),
     "storing": _with_agent(agent.storing),
     "lost readings": _with_agent(agent.losses),
