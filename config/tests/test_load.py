@@ -169,7 +169,7 @@ SPOILED = [
         'channel = "main.hchc"',
         'channel = "main.papp"',
         "price[1].channel",
-        "neither an energy nor",
+        "neither an energy in Wh nor",
         "have a price: main.autre, ",
     ),
     (
