@@ -152,6 +152,9 @@ class Sealing:
         known = store.outbox.marks().get(STORED_MARK)
         self.readings_stored = known if isinstance(known, int) else 0
         """Readings put on the disk since its database was made."""
+        self.sealed_bytes = 0
+        self.sealed_readings = 0
+        """What this process has sealed: how much room a reading takes, for an estimate of what is left."""
 
     def urgent(self) -> None:
         """Ask for a commit now."""
@@ -236,6 +239,8 @@ class Sealing:
         correlation = self._clock.correlation()
         await self._record_clock(correlation)
         while (segment := await self._store.call(self._store.outbox.seal, FINE, self._pack(correlation))) is not None:
+            self.sealed_bytes += len(segment.blob)
+            self.sealed_readings += segment.count
             self._sealed(segment)
         self.unsealed_since_ms = None
 

@@ -297,7 +297,7 @@ class Agent:
             "up_ms": now - self._started_ms,
             "clock": status.clock(self._clock),
             "link": status.link(self._uplink.state),
-            "outbox": status.outbox(stats, self._sealing),
+            "outbox": status.outbox(stats, self._sealing, now - self._started_ms),
             "shedding": self._commanding.status(),
             "readings_taken": self._latest.taken,
             "meters": status.meters(

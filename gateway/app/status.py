@@ -18,6 +18,8 @@ Json = dict[str, Any]
 PAGE_BYTES = 4096
 """What the outbox counts its room in."""
 
+_TOLD_AFTER_MS = 60_000
+
 CONTROL: Mapping[str, str] = {
     "init": "the centre has not ordered anything yet",
     "controlled_idle": "the centre is in control",
@@ -89,7 +91,7 @@ def clock(clock_: Clock) -> Json:
     }
 
 
-def outbox(stats: Stats, sealing: Sealing) -> Json:
+def outbox(stats: Stats, sealing: Sealing, up_ms: int) -> Json:
     """Say what is kept, what the centre has not signed for, and what is wrong with the disk."""
     pending = stats.readings_pending + stats.journal_readings
     oldest = [ms for ms in (stats.oldest_pending_ms, sealing.unsealed_since_ms) if ms is not None]
@@ -111,11 +113,25 @@ def outbox(stats: Stats, sealing: Sealing) -> Json:
         "last_commit_ms": sealing.last_commit_ms,
         "pages_used": stats.pages_used,
         "quota_pages": stats.quota_pages,
+        "room_s": _room_s(stats, sealing, up_ms),
         "dropped_readings": stats.dropped_readings,
         "given_up_readings": sealing.given_up,
         "failure": sealing.failure,
         "text": text,
     }
+
+
+def _room_s(stats: Stats, sealing: Sealing, up_ms: int) -> int | None:
+    """Estimate for how long readings can be kept without the centre; None until enough was sealed to tell.
+
+    What has a receipt gives way, so all of the quota counts but what is pending. A month away is sealed in longer
+    segments than are sent while the centre is there: they are smaller for each reading, so the truth is rather more.
+    """
+    if sealing.sealed_readings == 0 or up_ms < _TOLD_AFTER_MS:
+        return None
+    a_reading = sealing.sealed_bytes / sealing.sealed_readings
+    left = stats.quota_pages * PAGE_BYTES - (stats.readings_pending + stats.journal_readings) * a_reading
+    return max(0, int(left / (sealing.sealed_bytes / up_ms) / 1000))
 
 
 def link(state: LinkState) -> Json:

@@ -113,7 +113,7 @@ async def test_a_disk_that_refuses_loses_nothing(
     for number in range(8):
         metering.read(20)
         await metering.sealing.flush(seal=number % 3 == 2)
-    text = status.outbox(await metering.store.stats(), metering.sealing)["text"]
+    text = status.outbox(await metering.store.stats(), metering.sealing, 0)["text"]
     assert said in text
     assert metering.sealing.readings_stored < len(metering.put)
     assert metering.latest.taken == len(metering.put)
@@ -160,7 +160,7 @@ async def test_what_memory_cannot_hold_goes_oldest_first_and_is_counted(
     assert lost == metering.sealing.given_up > 0
     assert sorted(kept) == sorted(metering.put[lost:])
     assert len(kept) >= 7 * len(SCHEMA.channels)
-    assert f"{lost} readings lost" in status.outbox(await metering.store.stats(), metering.sealing)["text"]
+    assert f"{lost} readings lost" in status.outbox(await metering.store.stats(), metering.sealing, 0)["text"]
 
 
 async def test_a_seal_that_failed_is_made_up_for_at_the_next_commit(metering: Metering) -> None:
@@ -189,7 +189,7 @@ async def test_a_full_quota_drops_the_oldest_and_goes_on_metering(tmp_path: Path
     assert metering.sealing.failure is None
     assert (stats.dropped[0].stream, stats.dropped[0].first_sequence) == ("fine", 1)
     assert stats.dropped[0].last_sequence + 1 == next(metering.contents())[0].sequence
-    text = status.outbox(stats, metering.sealing)["text"]
+    text = status.outbox(stats, metering.sealing, 0)["text"]
     assert f"{stats.dropped_readings} readings dropped over the quota" in text
     metering.close()
 

@@ -104,7 +104,7 @@ async def test_the_oldest_reading_without_a_receipt_counts_what_is_not_sealed(tm
     metering.read()
     first_ms = metering.clock.now_ms
     await metering.sealing.flush(seal=False)
-    told = status.outbox(await metering.store.stats(), metering.sealing)
+    told = status.outbox(await metering.store.stats(), metering.sealing, 0)
     assert told["oldest_without_receipt_ms"] == first_ms
     assert told["readings_pending"] == len(metering.put)
     await metering.sealing.flush(seal=True)
@@ -113,11 +113,27 @@ async def test_the_oldest_reading_without_a_receipt_counts_what_is_not_sealed(tm
     outbox = metering.store.outbox
     outbox.received(outbox.epoch, "schema", 1)
     outbox.received(outbox.epoch, "fine", 1)
-    told = status.outbox(await metering.store.stats(), metering.sealing)
+    told = status.outbox(await metering.store.stats(), metering.sealing, 0)
     assert told["oldest_without_receipt_ms"] == metering.clock.now_ms == told["last_commit_ms"]
     assert told["segments_pending"] == 0
     assert told["text"].startswith(f"{told['readings_pending']} readings without a receipt, 0 segments")
     metering.close()
+
+
+async def test_the_room_is_estimated_from_what_was_sealed(tmp_path: Path) -> None:
+    """Twice the quota lasts about twice as long; before anything was sealed, nothing is guessed."""
+    told = {}
+    for quota_pages in (1_000, 2_000):
+        metering = Metering(tmp_path / f"{quota_pages}.db", quota_pages=quota_pages)
+        early = status.outbox(await metering.store.stats(), metering.sealing, 600_000)
+        assert early["room_s"] is None
+        metering.read()
+        await metering.sealing.flush(seal=True)
+        told[quota_pages] = status.outbox(await metering.store.stats(), metering.sealing, 600_000)["room_s"]
+        sealed = sum(len(segment.blob) for segment in metering.sealed if segment.stream == "fine")
+        assert told[quota_pages] == pytest.approx(quota_pages * 4096 / sealed * 600, rel=0.01)
+        metering.close()
+    assert told[2_000] == pytest.approx(2 * told[1_000], rel=0.01)
 
 
 def test_a_refusal_stands_before_the_state_of_the_link() -> None:
