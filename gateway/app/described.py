@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from config.site import ModbusBus, ModbusDevice, Site, TcpBus
+from gateway.app.gives import SITE
 from gateway.control.routes import Call, Route, get
 
 Json = dict[str, Any]
@@ -16,7 +17,7 @@ def route(site: Site) -> Route:
     async def answer(_: Call) -> object:
         return said
 
-    return get("/v1/site", "What the site file says of the building: devices, loads, prices.", answer)
+    return get("/v1/site", "What the site file says of the building: devices, loads, prices.", answer, gives=SITE)
 
 
 def described(site: Site) -> Json:

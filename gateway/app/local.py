@@ -9,7 +9,7 @@ from datetime import tzinfo
 from buffer.errors import StorageError as OutboxError
 from config.channel import Channel
 from config.site import Site
-from gateway.app import described, status
+from gateway.app import described, gives, status
 from gateway.app.commanding import Commanding
 from gateway.app.freshness import Freshness
 from gateway.app.past import Past
@@ -61,26 +61,48 @@ class Local:
         """Give the table."""
         one = Field("channel", Text(1, 128), "only this channel")
         kind = Field("kind", Choice(KINDS), "only events of this kind")
-        release = Route("POST", "/v1/release", Right.ACT, _RELEASE, self._release, body=(_TARGET, _REASON, _ROLE))
-        opt_out = Route("POST", "/v1/opt-out", Right.ACT, _OPT_OUT, self._opt_out, body=_OPT_OUT_BODY)
+        release = Route(
+            "POST",
+            "/v1/release",
+            Right.ACT,
+            "End what is being shed on a target, once; a later order may shed it again.",
+            self._release,
+            body=(_TARGET, _REASON, _ROLE),
+            gives=gives.ORDERED,
+        )
+        opt_out = Route(
+            "POST",
+            "/v1/opt-out",
+            Right.ACT,
+            "End what is being shed on a target, and refuse what comes, for a time.",
+            self._opt_out,
+            body=_OPT_OUT_BODY,
+            gives=gives.ORDERED,
+        )
         opt_in = Route(
-            "DELETE", "/v1/opt-out/{target}", Right.ACT, "End an opt-out early.", self._opt_in, query=(_REASON, _ROLE)
+            "DELETE",
+            "/v1/opt-out/{target}",
+            Right.ACT,
+            "End an opt-out early.",
+            self._opt_in,
+            query=(_REASON, _ROLE),
+            gives=gives.ORDERED,
         )
         return (
-            get("/v1/status", "How the agent is, in facts and in words.", self._status),
+            get("/v1/status", "How the agent is, in facts and in words.", self._status, gives=gives.STATUS),
             described.route(self._from.site),
-            get("/v1/channels", "Every channel of the site, read or not, with its last value.", self._all_channels),
-            get("/v1/readings/latest", "The last value of each channel that was read.", self._readings, one),
+            get("/v1/channels", _CHANNELS, self._all_channels, gives=gives.CHANNELS),
+            get("/v1/readings/latest", _READINGS, self._readings, one, gives=gives.READINGS),
             self._past.route(),
-            get("/v1/commands", "The newest commands, those of people on site included.", self._commands, *_PAGE),
-            get("/v1/commands/{id}", "One command.", self._command),
-            get("/v1/opt-out", "Who has opted out, why, and until when.", self._opt_outs),
+            get("/v1/commands", _COMMANDS, self._commands, *_PAGE, gives=gives.COMMANDS),
+            get("/v1/commands/{id}", "One command.", self._command, gives=gives.COMMAND),
+            get("/v1/opt-out", "Who has opted out, why, and until when.", self._opt_outs, gives=gives.OPT_OUTS),
             opt_out,
             opt_in,
             release,
-            get("/v1/queue/stats", "What is kept, and what the centre has not signed for.", self._queue),
-            get("/v1/queue/peek", "The oldest segments without a receipt, without their bytes.", self._peek, _FEW),
-            Route("GET", "/v1/events", Right.READ, _EVENTS, stream=self._events, query=(kind,)),
+            get("/v1/queue/stats", _QUEUE, self._queue, gives=gives.QUEUE),
+            get("/v1/queue/peek", _PEEK, self._peek, _FEW, gives=gives.SEGMENTS),
+            Route("GET", "/v1/events", Right.READ, _EVENTS, stream=self._events, query=(kind,), gives=gives.EVENT),
         )
 
     async def _status(self, _: Call) -> object:
@@ -229,8 +251,11 @@ class Local:
         return self._from.events.listen(frozenset(KINDS if kind is None else (str(kind),)))
 
 
-_RELEASE = "End what is being shed on a target, once; a later order may shed it again."
-_OPT_OUT = "End what is being shed on a target, and refuse what comes, for a time."
+_CHANNELS = "Every channel of the site, read or not, with its last value."
+_READINGS = "The last value of each channel that was read."
+_COMMANDS = "The newest commands, those of people on site included."
+_QUEUE = "What is kept, and what the centre has not signed for."
+_PEEK = "The oldest segments without a receipt, without their bytes."
 _EVENTS = "Readings, alarms and answers to commands as they come, one JSON object a line, a heartbeat each 15 s."
 _OPT_OUT_BODY = (
     _TARGET,

@@ -7,6 +7,7 @@ from datetime import tzinfo
 from buffer.errors import StorageError as OutboxError
 from buffer.history import Rollup
 from config.channel import Channel
+from gateway.app.gives import HISTORY
 from gateway.clock import Clock
 from gateway.control.routes import Call, Choice, Field, Refusal, Route, Whole, get
 from gateway.historian import day_name, day_number
@@ -36,7 +37,7 @@ class Past:
 
     def route(self) -> Route:
         """Give the route /v1/history/{channel}."""
-        return get("/v1/history/{channel}", _ABOUT, self._history, *_RANGE)
+        return get("/v1/history/{channel}", _ABOUT, self._history, *_RANGE, gives=HISTORY)
 
     async def _history(self, call: Call) -> object:
         channel = self.known(call.path["channel"])

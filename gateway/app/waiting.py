@@ -10,6 +10,7 @@ from pathlib import Path
 
 from config.site import Site
 from gateway.app import described, status
+from gateway.app.gives import WAITING
 from gateway.clock import SystemClock
 from gateway.control.routes import Call, get
 from gateway.control.server import ControlServer
@@ -42,7 +43,10 @@ class Waiting:
             return found
         control = ControlServer(
             self._site.control.socket,
-            [get("/v1/status", "What the agent waits for.", self._status), described.route(self._site)],
+            [
+                get("/v1/status", "What the agent waits for.", self._status, gives=WAITING),
+                described.route(self._site),
+            ],
             version=status.program(),
         )
         await control.open()

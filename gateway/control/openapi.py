@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
+from gateway.control.requests import LONGEST_SEGMENT
 from gateway.control.routes import Choice, Field, Right, Route, Text, Whole
 
 Json = dict[str, Any]
 
+_VISIBLE = r"^[^\x00-\x1f\x7f-\x9f]*$"
 _REFUSED = {
     "400": "The request cannot be read.",
     "403": "Only the agent's own user, root and the group named in [control] act_group may do this.",
@@ -45,7 +47,8 @@ def document(routes: Sequence[Route], version: str) -> Json:
 
 def _operation(route: Route) -> Json:
     names = [segment[1:-1] for segment in route.segments if segment.startswith("{")]
-    path = [{"name": n, "in": "path", "required": True, "schema": {"type": "string", "maxLength": 128}} for n in names]
+    segment = _schema_of(Text(1, LONGEST_SEGMENT))
+    path = [{"name": name, "in": "path", "required": True, "schema": segment} for name in names]
     operation: Json = {
         "summary": route.about,
         "x-right": route.right.value,
@@ -74,9 +77,10 @@ def _refused(status: str) -> Json:
 
 
 def _success(route: Route) -> Json:
+    schema = {"schema": route.gives or {}}
     if route.stream is not None:
-        return {"description": "One JSON object a line, as it comes.", "content": {"application/x-ndjson": {}}}
-    return {"description": "As asked.", "content": {"application/json": {"schema": {}}}}
+        return {"description": "One JSON object a line, as it comes.", "content": {"application/x-ndjson": schema}}
+    return {"description": "As asked.", "content": {"application/json": schema}}
 
 
 def _parameter(field: Field) -> Json:
@@ -84,13 +88,15 @@ def _parameter(field: Field) -> Json:
 
 
 def _schema(field: Field) -> Json:
-    match field.kind:
+    schema = {**_schema_of(field.kind), "description": field.about}
+    return schema if field.default is None else {**schema, "default": field.default}
+
+
+def _schema_of(kind: Whole | Text | Choice) -> Json:
+    match kind:
         case Whole(least, most):
-            schema: Json = {"type": "integer", "minimum": least, "maximum": most}
+            return {"type": "integer", "minimum": least, "maximum": most}
         case Text(least, most):
-            schema = {"type": "string", "minLength": least, "maxLength": most}
+            return {"type": "string", "minLength": least, "maxLength": most, "pattern": _VISIBLE}
         case Choice(of):
-            schema = {"type": "string", "enum": list(of)}
-    if field.default is not None:
-        schema["default"] = field.default
-    return {**schema, "description": field.about}
+            return {"type": "string", "enum": list(of)}

@@ -34,7 +34,7 @@ def find(routes: Sequence[Route], method: str, target: bytes) -> tuple[Route, Ma
                     raise Refusal(404, f"{name} is a text of 1 to {LONGEST_SEGMENT} visible characters")
             return route, values, query
     allowed = ", ".join(sorted(route.method for route, _ in found))
-    raise Refusal(405, f"{found[0][0].path} takes {allowed}, not {method}")
+    raise Refusal(405, f"{found[0][0].path} takes {allowed}, not {method}", allow=allowed)
 
 
 def checked(route: Route, values: Mapping[str, str], query: bytes, body: bytes) -> Call:

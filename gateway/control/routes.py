@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 
 class Right(StrEnum):
@@ -18,11 +19,15 @@ class Right(StrEnum):
 
 
 class Refusal(Exception):
-    """A request is refused; `status` is the HTTP status, the text says what is wrong and what to do."""
+    """A request is refused; `status` is the HTTP status, the text says what is wrong and what to do.
 
-    def __init__(self, status: int, text: str) -> None:
+    `allow` names the methods that the path does take, where it is the method that is wrong.
+    """
+
+    def __init__(self, status: int, text: str, *, allow: str = "") -> None:
         super().__init__(text)
         self.status = status
+        self.allow = allow
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +85,10 @@ Stream = Callable[[Call], AsyncIterator[bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One thing that can be asked; `{name}` in `path` stands for one segment of 1 to 128 characters."""
+    """One thing that can be asked; `{name}` in `path` stands for one segment of 1 to 128 characters.
+
+    `gives` is the JSON schema of what it answers, or of each line of its stream; None where nothing is promised.
+    """
 
     method: str
     path: str
@@ -90,6 +98,7 @@ class Route:
     stream: Stream | None = None
     query: tuple[Field, ...] = ()
     body: tuple[Field, ...] = ()
+    gives: Mapping[str, Any] | None = None
     segments: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -114,6 +123,6 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 """Characters that no text of ours holds."""
 
 
-def get(path: str, about: str, answer: Answer, *query: Field) -> Route:
+def get(path: str, about: str, answer: Answer, *query: Field, gives: Mapping[str, Any] | None = None) -> Route:
     """Make a route that only reads."""
-    return Route("GET", path, Right.READ, about, answer, query=query)
+    return Route("GET", path, Right.READ, about, answer, query=query, gives=gives)

@@ -6,8 +6,6 @@ its bounds on size, time and number. A socket on which nobody asks costs nothing
 
 import asyncio
 import contextlib
-import http
-import json
 import logging
 import socket
 import stat
@@ -17,18 +15,18 @@ from pathlib import Path
 import h11
 
 from gateway.control import openapi, requests, rights
-from gateway.control.routes import Call, Refusal, Right, Route, Stream
+from gateway.control.exchange import LARGEST_HEAD, Reply, head_of_lines, receive, refused, whole
+from gateway.control.routes import Call, Refusal, Route, Stream, get
+from gateway.control.shapes import TEXT, by_name, table
 
 log = logging.getLogger(__name__)
 
-LARGEST_HEAD = 16 * 1024
 SLOW_CLIENT_S = 10.0
 MOST_CLIENTS = 24
 """Connections at once, those that listen to events included."""
 
 _MOST_UNSENT = 256 * 1024
-_JSON = "application/json"
-_LINES = "application/x-ndjson"
+_DOCUMENT = table(openapi=TEXT, info=by_name(TEXT), paths=by_name({"type": "object"}), components={"type": "object"})
 
 
 class ControlSocketError(Exception):
@@ -43,7 +41,7 @@ class ControlServer:
 
     def __init__(self, path: Path, routes: Sequence[Route], *, version: str = "", act_group: str | None = None) -> None:
         self._path = path
-        own = Route("GET", "/v1/openapi.json", Right.READ, "What can be asked here: this document.", self._openapi)
+        own = get("/v1/openapi.json", "What can be asked here: this document.", self._openapi, gives=_DOCUMENT)
         self._routes = (*routes, own)
         self._version = version
         self._act_group = act_group
@@ -132,37 +130,34 @@ class ControlServer:
         self, connection: h11.Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> AsyncIterator[bytes] | None:
         """Answer one request; give what is to be relayed instead where it asks for a stream."""
-        body: object
         has_body = True
         try:
-            received = await _request(connection, reader)
+            received = await receive(connection, reader)
         except h11.RemoteProtocolError as error:
-            status, body = error.error_status_hint, {"error": f"not HTTP as we take it: {error}"}
+            reply = Reply(error.error_status_hint, {"error": f"not HTTP as we take it: {error}"})
         except Refusal as refusal:
-            status, body = refusal.status, {"error": str(refusal)}
+            reply = refused(refusal)
         else:
             if received is None:
                 return None
             has_body = received[0].method != b"HEAD"
-            status, answer = await self._respond(*received, writer.get_extra_info("socket"))
-            if isinstance(answer, AsyncIterator):
-                return answer
-            body = answer
-        payload = json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
-        writer.write(_whole(connection, status, payload, has_body=has_body))
+            reply = await self._respond(*received, writer.get_extra_info("socket"))
+            if isinstance(reply.body, AsyncIterator):
+                return reply.body
+        writer.write(whole(connection, reply, has_body=has_body))
         await writer.drain()
         return None
 
-    async def _respond(self, request: h11.Request, body: bytes, connection: socket.socket) -> tuple[int, object]:
-        """Give status and body, or the begun stream."""
+    async def _respond(self, request: h11.Request, body: bytes, connection: socket.socket) -> Reply:
+        """Give the reply; its body may be the begun stream."""
         try:
-            return 200, await self._allowed(request, body, connection)
+            return Reply(200, await self._allowed(request, body, connection))
         except Refusal as refusal:
-            return refusal.status, {"error": str(refusal)}
+            return refused(refusal)
         except Exception:
             # A mistake in an answer for people must not end what meters the building; the log has it.
             log.exception("%s %s failed", request.method.decode("ascii"), request.target[:200].decode("ascii"))
-            return 500, {"error": "a mistake in the agent; its log has the details"}
+            return Reply(500, {"error": "a mistake in the agent; its log has the details"})
 
     async def _allowed(self, request: h11.Request, body: bytes, connection: socket.socket) -> object:
         """Answer what is known, allowed and well made; raise Refusal for the rest."""
@@ -217,7 +212,7 @@ async def _relay(
     writer.transport.set_write_buffer_limits(high=_MOST_UNSENT)
 
     async def send() -> None:
-        writer.write(_head(connection, 200, [("Content-Type", _LINES)]))
+        writer.write(head_of_lines(connection))
         async for event in events:
             writer.write(connection.send(h11.Data(event + b"\n")) or b"")
             async with asyncio.timeout(SLOW_CLIENT_S):
@@ -243,21 +238,6 @@ async def _relay(
             raise result
 
 
-def _whole(connection: h11.Connection, status: int, payload: bytes, *, has_body: bool) -> bytes:
-    """Give the bytes of one answer, none where the client cannot take any; one to HEAD ends with its head."""
-    if connection.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
-        return b""
-    head = _head(connection, status, [("Content-Type", _JSON), ("Content-Length", str(len(payload)))])
-    rest = [connection.send(h11.Data(payload)) if has_body else None, connection.send(h11.EndOfMessage())]
-    return head + b"".join(part for part in rest if part)
-
-
-def _head(connection: h11.Connection, status: int, headers: list[tuple[str, str]]) -> bytes:
-    always = [("Cache-Control", "no-store"), ("Connection", "close")]
-    reason = http.HTTPStatus(status).phrase
-    return connection.send(h11.Response(status_code=status, headers=[*headers, *always], reason=reason)) or b""
-
-
 async def _is_served(path: Path) -> bool:
     """Tell whether a process listens on a socket that is there."""
     try:
@@ -271,23 +251,3 @@ async def _is_served(path: Path) -> bool:
     with contextlib.suppress(OSError):
         await writer.wait_closed()
     return True
-
-
-async def _request(connection: h11.Connection, reader: asyncio.StreamReader) -> tuple[h11.Request, bytes] | None:
-    """Read one request with its body, None if the client left; raise Refusal where the body is too large."""
-    request: h11.Request | None = None
-    body = bytearray()
-    while True:
-        event = connection.next_event()
-        if event is h11.NEED_DATA:
-            connection.receive_data(await reader.read(LARGEST_HEAD))
-        elif isinstance(event, h11.Request):
-            request = event
-        elif isinstance(event, h11.Data):
-            body += event.data
-            if len(body) > requests.LARGEST_BODY:
-                raise Refusal(413, f"the body is over {requests.LARGEST_BODY} bytes")
-        elif isinstance(event, h11.EndOfMessage) and request is not None:
-            return request, bytes(body)
-        else:
-            return None

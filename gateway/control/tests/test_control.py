@@ -14,9 +14,10 @@ import pytest
 from gateway.control import client, server
 from gateway.control.client import AgentRefused, AgentUnreachable
 from gateway.control.events import MOST_BEHIND, MOST_LISTENERS, Events
+from gateway.control.exchange import LARGEST_HEAD
 from gateway.control.rights import Peer, Rights, peer_of
 from gateway.control.routes import Call, Field, Right, Route, Text, Whole, get
-from gateway.control.server import LARGEST_HEAD, ControlServer, ControlSocketError
+from gateway.control.server import ControlServer, ControlSocketError
 
 HUGE = 3
 
@@ -112,6 +113,16 @@ async def test_bad_requests_are_answered_and_harm_nothing(tmp_path: Path, reques
         answer = await asyncio.to_thread(raw, path, request_)
         assert status in answer.split(b"\r\n")[0]
         assert await asyncio.to_thread(client.get, path, "/v1/status") == {"gateway": "gw-1"}
+
+
+async def test_a_wrong_method_is_told_with_the_right_ones(tmp_path: Path) -> None:
+    """A 405 names in `Allow` what the path takes, as RFC 9110 wants, so that a program finds it too."""
+    path = tmp_path / "control.sock"
+    async with serving(path):
+        answer = await asyncio.to_thread(raw, path, b"GET /v1/order HTTP/1.1\r\nHost: g\r\n\r\n")
+        other = await asyncio.to_thread(raw, path, b"GET /v1/nothing HTTP/1.1\r\nHost: g\r\n\r\n")
+    assert b"\r\nAllow: DELETE, POST\r\n" in answer
+    assert b"Allow:" not in other
 
 
 async def test_a_socket_left_by_a_dead_agent_is_replaced(tmp_path: Path) -> None:

@@ -1,0 +1,193 @@
+"""What each route of the control socket gives, for its OpenAPI document; real answers are held against it in a test."""
+
+from config.channel import Quantity
+from drivers.reading import Quality
+from gateway.app.status import CONTROL
+from gateway.control.shapes import COUNT, FLAG, TEXT, VALUE, WHOLE, by_name, either, many, maybe, one_of, table
+
+_QUALITY = one_of(*(quality.name.lower() for quality in Quality))
+_SCALE = {"unit": TEXT, "exponent": WHOLE, "quantity": one_of(*Quantity)}
+_LAST = {"value": VALUE, "quality": _QUALITY, "boot_ms": COUNT, "age_ms": COUNT}
+_READING = table(name=TEXT, **_SCALE, **_LAST)
+
+_METER = table(
+    name=TEXT,
+    state=TEXT,
+    failed=FLAG,
+    restarts=COUNT,
+    first_read_ms=maybe(COUNT),
+    last_read_ms=maybe(COUNT),
+    stale_after_ms=COUNT,
+    counters=by_name(COUNT),
+)
+_CLOCK = table(trusted=FLAG, utc_ms=maybe(COUNT), uncertainty_ms=maybe(COUNT), source=maybe(TEXT), text=TEXT)
+_LINK = table(
+    connected=FLAG,
+    since_ms=maybe(COUNT),
+    last_puback_ms=maybe(COUNT),
+    in_flight=COUNT,
+    unreceipted=COUNT,
+    sent=COUNT,
+    acked=COUNT,
+    failed=COUNT,
+    reconnects=COUNT,
+    refused=maybe(TEXT),
+    text=TEXT,
+)
+_OUTBOX = table(
+    readings_stored=COUNT,
+    readings_pending=COUNT,
+    segments_pending=COUNT,
+    segments_received=COUNT,
+    journal_rows=COUNT,
+    oldest_without_receipt_ms=maybe(COUNT),
+    last_commit_ms=maybe(COUNT),
+    pages_used=COUNT,
+    quota_pages=COUNT,
+    dropped_readings=COUNT,
+    given_up_readings=COUNT,
+    failure=maybe(TEXT),
+    text=TEXT,
+)
+_SHED = table(
+    id=TEXT,
+    issuer=TEXT,
+    state=TEXT,
+    target=TEXT,
+    percent=COUNT,
+    values=by_name(WHOLE),
+    failed=by_name(TEXT),
+    end_ms=COUNT,
+)
+_WHO = {"gateway": TEXT, "name": TEXT, "version": TEXT, "boot_ms": COUNT, "up_ms": COUNT}
+
+WAITING = table(**_WHO, missing=many(TEXT))
+STATUS = table(
+    **_WHO,
+    clock=_CLOCK,
+    link=_LINK,
+    outbox=_OUTBOX,
+    shedding=table(link=one_of(*CONTROL), admits=FLAG, running=many(_SHED), text=TEXT),
+    readings_taken=COUNT,
+    meters=many(_METER),
+    channels=many(_READING),
+)
+SITE = table(
+    gateway=TEXT,
+    name=TEXT,
+    timezone=TEXT,
+    devices=many(
+        table(
+            name=TEXT,
+            protocol=one_of("TIC", "Modbus TCP", "Modbus RTU", "pulses"),
+            address=TEXT,
+            about=TEXT,
+        )
+    ),
+    loads=many(table(name=TEXT, device=TEXT, channel=TEXT, about=TEXT, rated_w=COUNT, priority=COUNT)),
+    prices=many(
+        table(
+            channel=TEXT,
+            name=TEXT,
+            eur={"type": "string", "pattern": r"^[0-9]+(\.[0-9]{1,6})?$"},
+            per=one_of("kWh", "m3"),
+        )
+    ),
+)
+CHANNELS = table(
+    boot_ms=COUNT,
+    channels=many(
+        table(
+            name=TEXT,
+            device=TEXT,
+            group=TEXT,
+            **_SCALE,
+            is_text=FLAG,
+            phase=maybe(COUNT),
+            obis=maybe(TEXT),
+            stale_after_ms=maybe(COUNT),
+            last=maybe(table(**_LAST)),
+        )
+    ),
+)
+READINGS = table(boot_ms=COUNT, readings=many(_READING))
+_ROW = {"type": "array", "prefixItems": [VALUE], "items": WHOLE, "minItems": 7, "maxItems": 7}
+HISTORY = table(
+    channel=TEXT,
+    **_SCALE,
+    resolution=one_of("minute", "hour", "day"),
+    **{"from": COUNT, "to": COUNT},
+    fields={"type": "array", "items": TEXT, "minItems": 7, "maxItems": 7},
+    rows=many(_ROW),
+)
+
+_OF_CENTRE = {
+    "id": TEXT,
+    "over": FLAG,
+    "issuer": TEXT,
+    "state": TEXT,
+    "outcome": maybe(TEXT),
+    "reason": maybe(TEXT),
+    "target": TEXT,
+    "loads": many(TEXT),
+    "percent": COUNT,
+    "priority": WHOLE,
+    "issued_utc_ms": COUNT,
+    "start_utc_ms": maybe(COUNT),
+    "end_utc_ms": maybe(COUNT),
+    "duration_s": COUNT,
+    "values": by_name(WHOLE),
+    "failed": by_name(TEXT),
+    "expected_w": WHOLE,
+    "before_w": maybe(WHOLE),
+    "during_w": maybe(WHOLE),
+}
+_IN_WORDS = {"id": TEXT, "over": FLAG, "text": TEXT}
+COMMAND = either(table(**_OF_CENTRE), table(**_IN_WORDS))
+COMMANDS = table(commands=many(either(table(number=COUNT, **_OF_CENTRE), table(number=COUNT, **_IN_WORDS))))
+OPT_OUTS = table(
+    boot_ms=COUNT,
+    opt_outs=many(table(target=TEXT, role=TEXT, reason=TEXT, until_ms=COUNT, until_utc_ms=maybe(COUNT), left_ms=COUNT)),
+)
+ORDERED = table(
+    accepted={"const": True}, operation=one_of("opt_out", "opt_in", "release"), target=TEXT, duration_s=COUNT
+)
+QUEUE = table(
+    journal_rows=COUNT,
+    journal_readings=COUNT,
+    segments_pending=COUNT,
+    readings_pending=COUNT,
+    segments_received=COUNT,
+    oldest_pending_ms=maybe(COUNT),
+    bytes_used=COUNT,
+    bytes_quota=COUNT,
+    dropped_segments=COUNT,
+    dropped_readings=COUNT,
+    dropped=many(table(stream=TEXT, first=COUNT, last=COUNT, count=COUNT)),
+    failures=COUNT,
+    last_failure=maybe(TEXT),
+)
+SEGMENTS = table(
+    epoch=TEXT,
+    segments=many(
+        table(
+            stream=TEXT,
+            sequence=COUNT,
+            first_ms=COUNT,
+            last_ms=COUNT,
+            count=COUNT,
+            bytes=COUNT,
+            sha256={"type": "string", "pattern": "^[0-9a-f]{64}$"},
+        )
+    ),
+)
+
+_TOLD = {"boot_ms": COUNT}
+EVENT = either(
+    table(event=one_of("begin"), **_TOLD, kinds=many(TEXT)),
+    table(event=one_of("heartbeat"), **_TOLD),
+    table(event=one_of("dropped"), **_TOLD, text=TEXT),
+    table(event=one_of("readings"), **_TOLD, channels=many(_READING)),
+    table(event=one_of("alarms"), **_TOLD, kind=TEXT, text=TEXT),
+    table(event=one_of("commands"), **_TOLD, id=TEXT, state=TEXT, reason=maybe(TEXT), utc_ms=maybe(COUNT)),
+)
