@@ -1,0 +1,184 @@
+"""What a manager sees once logged in: the overview, the channels, a day's power as a table, and what lives on them."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from gateway.control.client import AgentRefused, AgentUnreachable
+from gateway.web import chart
+from gateway.web.agent import Agent
+from gateway.web.form import fields
+from gateway.web.live import Live, View
+from gateway.web.rendering import html, page
+from gateway.web.shedding import BUILDING
+from gateway.web.store import Store
+from gateway.web.words import Language
+
+MOST_VIEWERS = 10
+"""Pages that live at once; one more is told to try again, and shows what it was loaded with."""
+
+LOOK_S = 1.0
+HEARTBEAT_S = 15.0
+STREAM_S = 600.0
+"""A stream ends by itself after so long: the browser asks again, and whoever has logged out is refused."""
+
+LASTING_S = (3_600, 4 * 3_600, 12 * 3_600, 86_400, 3 * 86_400, 7 * 86_400)
+"""For how long one may opt out, as the form offers it."""
+
+FRAGMENTS: Mapping[str, tuple[str, ...]] = {
+    "overview": ("now", "alerts", "shedding", "power", "counters", "parts", "health"),
+    "channels": ("now", "alerts", "channels"),
+}
+"""Page -> what lives on it, each a template of its own in an element of that id."""
+
+ROLE = "manager"
+
+
+@dataclass(slots=True)
+class _Shown:
+    """The fragments of a page in a language, as they were for a view."""
+
+    view: View
+    fragments: dict[str, str]
+
+
+class Pages:
+    """The pages, on what `live` knows; orders go to `agent` and are noted in `store`."""
+
+    def __init__(self, agent: Agent, live: Live, store: Store) -> None:
+        self._agent = agent
+        self._live = live
+        self._store = store
+        self._shown: dict[tuple[str, Language], _Shown] = {}
+        self._viewers = 0
+
+    def routes(self) -> list[Route]:
+        """Give the routes."""
+        return [
+            Route("/", self._overview),
+            Route("/channels", self._channels),
+            Route("/power", self._power),
+            Route("/power.json", self._power_json),
+            Route("/live/{page}", self._stream),
+            Route("/opt-out", self._opt_out, methods=["POST"]),
+            Route("/opt-in", self._opt_in, methods=["POST"]),
+        ]
+
+    async def _overview(self, request: Request) -> Response:
+        view = await self._live.now()
+        curve = await chart.curve(self._agent, view)
+        return self._page(request, "overview", view, curve=curve, done=_done(request))
+
+    async def _channels(self, request: Request) -> Response:
+        return self._page(request, "channels", await self._live.now())
+
+    def _page(
+        self, request: Request, name: str, view: View, *, curve: chart.Curve | None = None, done: str | None = None
+    ) -> Response:
+        return page(
+            request,
+            f"{name}.html",
+            view=view,
+            shown=self._fragments(name, request.state.visitor.language, view),
+            living=name,
+            lasting=LASTING_S,
+            building=BUILDING,
+            curve=curve,
+            done=done,
+        )
+
+    def _fragments(self, name: str, language: Language, view: View) -> dict[str, str]:
+        """Give what lives on a page, rendered once for all who watch it in a language."""
+        shown = self._shown.get((name, language))
+        if shown is None or shown.view is not view:
+            rendered = {each: html(language, f"parts/{each}.html", view=view) for each in FRAGMENTS[name]}
+            shown = self._shown[name, language] = _Shown(view, rendered)
+        return shown.fragments
+
+    async def _power(self, request: Request) -> Response:
+        view = await self._live.now()
+        return page(request, "power.html", view=view, curve=await chart.curve(self._agent, view))
+
+    async def _power_json(self, _: Request) -> Response:
+        curve = await chart.curve(self._agent, await self._live.now())
+        return JSONResponse(None if curve is None else curve.points())
+
+    async def _stream(self, request: Request) -> Response:
+        name = request.path_params["page"]
+        if name not in FRAGMENTS:
+            raise HTTPException(404)
+        if self._viewers >= MOST_VIEWERS:
+            raise HTTPException(503, headers={"Retry-After": "30"})
+        events = self._events(name, request.state.visitor.language)
+        return StreamingResponse(events, media_type="text/event-stream")
+
+    async def _events(self, name: str, language: Language) -> AsyncIterator[str]:
+        """Give what has changed, once a second, and a sign of life where nothing has."""
+        self._viewers += 1
+        loop = asyncio.get_running_loop()
+        ends_at, said_at = loop.time() + STREAM_S, loop.time()
+        sent: dict[str, str] = {}
+        try:
+            while loop.time() < ends_at:
+                fragments = self._fragments(name, language, await self._live.now())
+                changed = {key: text for key, text in fragments.items() if sent.get(key) != text}
+                if changed:
+                    sent = fragments
+                    yield f"data: {json.dumps(changed, ensure_ascii=False, separators=(',', ':'))}\n\n"
+                elif loop.time() - said_at >= HEARTBEAT_S:
+                    yield "event: alive\ndata: 1\n\n"
+                else:
+                    await asyncio.sleep(LOOK_S)
+                    continue
+                said_at = loop.time()
+                await asyncio.sleep(LOOK_S)
+        finally:
+            self._viewers -= 1
+
+    # Orders
+
+    async def _opt_out(self, request: Request) -> Response:
+        given = await fields(request)
+        target, reason = given.get("target", ""), " ".join(given.get("reason", "").split())
+        lasts = given.get("duration_s", "")
+        if not reason or not target or lasts not in map(str, LASTING_S):
+            return await self._refused(request, 422, "opt_out.incomplete")
+        order: dict[str, str | int] = {"target": target, "reason": reason, "duration_s": int(lasts), "role": ROLE}
+        return await self._ordered(request, self._agent.order("/v1/opt-out", order), "opt_out", f"{target}: {reason}")
+
+    async def _opt_in(self, request: Request) -> Response:
+        target = (await fields(request)).get("target", "")
+        if not target:
+            return await self._refused(request, 422, "opt_out.incomplete")
+        ending = self._agent.end(f"/v1/opt-out/{quote(target, safe='')}", {"reason": "page", "role": ROLE})
+        return await self._ordered(request, ending, "opt_in", target)
+
+    async def _ordered(self, request: Request, order: Awaitable[object], kind: str, about: str) -> Response:
+        """Have an order carried out; whatever becomes of it is noted, and told to who gave it."""
+        address = request.client.host if request.client else ""
+        try:
+            await order
+        except AgentRefused as error:
+            self._store.audit(f"{kind}_refused", address, f"{about} ({error})")
+            return await self._refused(request, 409, "order.refused", detail=str(error))
+        except AgentUnreachable as error:
+            self._store.audit(f"{kind}_failed", address, f"{about} ({error})")
+            return await self._refused(request, 503, "order.unreachable", detail=str(error))
+        self._store.audit(kind, address, about)
+        return RedirectResponse(f"/?done={kind}#shedding", 303)
+
+    async def _refused(self, request: Request, status: int, why: str, *, detail: str = "") -> Response:
+        return page(request, "refused.html", status=status, why=why, detail=detail)
+
+
+def _done(request: Request) -> str | None:
+    """Give what was just done, where it is one of what can be."""
+    done = request.query_params.get("done")
+    return done if done in {"opt_out", "opt_in"} else None
