@@ -12,6 +12,22 @@ def run(options: argparse.Namespace) -> int:
     return run_agent(options.config, await_keys=options.await_keys)
 
 
+def web(options: argparse.Namespace) -> int:
+    """Serve the page."""
+    from gateway.web.server import run as run_page
+    from gateway.web.settings import Settings
+
+    names = tuple(options.name)
+    return run_page(Settings(options.socket, options.state, options.listen, options.port, names))
+
+
+def passwd(options: argparse.Namespace) -> int:
+    """Answer `gateway passwd`."""
+    from gateway.cli.passwd import passwd as answer
+
+    return answer(options.state, as_json=options.json)
+
+
 def status(options: argparse.Namespace) -> int:
     """Answer `gateway status`."""
     from gateway.cli.asking import Door

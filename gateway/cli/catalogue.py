@@ -53,6 +53,14 @@ def lasting(text: str) -> int:
     return seconds
 
 
+def port(text: str) -> int:
+    """Read a TCP port, 0 for any."""
+    value = int(text)
+    if not 0 <= value <= 65_535:
+        raise argparse.ArgumentTypeError(f"{text}: a port from 0 to 65535 is wanted")
+    return value
+
+
 _SITE = _option("--config", type=Path, default=DEFAULT_SITE, metavar="SITE", help="the site file (default %(default)s)")
 _SITE_FILE = _option("file", type=Path, nargs="?", default=DEFAULT_SITE, help="the site file (default %(default)s)")
 _SOCKET = _option("--socket", type=Path, metavar="PATH", help="the agent's control socket (default: the site's)")
@@ -61,6 +69,13 @@ _TIMEOUT = _option(
 )
 _JSON = _option("--json", action="store_true", help='one JSON object, whose "schema" tells its version')
 _JSON_LINES = _option("--json", action="store_true", help="one JSON object a line")
+_STATE = _option(
+    "--state",
+    type=Path,
+    default=Path("/var/lib/gateway-web"),
+    metavar="DIR",
+    help="the page's own folder (default %(default)s)",
+)
 _AGENT = (_SITE, _SOCKET, _TIMEOUT)
 
 FAMILIES = {
@@ -85,6 +100,38 @@ COMMANDS = (
                 help="while keys are missing, say so on the control socket, do not end",
             ),
         ),
+    ),
+    Command(
+        "web",
+        "serve the page of the building's manager until told to stop",
+        answers.web,
+        "gateway web --listen 127.0.0.1 --port 8443",
+        (
+            _option(
+                "--socket",
+                type=Path,
+                default=Path("/run/gateway/control.sock"),
+                metavar="PATH",
+                help="the agent's control socket (default %(default)s)",
+            ),
+            _STATE,
+            _option("--listen", default="0.0.0.0", metavar="ADDRESS", help="where to listen (default %(default)s)"),  # noqa: S104 - the page is for the whole building
+            _option("--port", type=port, default=8443, metavar="N", help="0: any that is free (default %(default)s)"),
+            _option(
+                "--name",
+                action="append",
+                default=[],
+                metavar="NAME",
+                help="another name by which browsers open it; again for more",
+            ),
+        ),
+    ),
+    Command(
+        "passwd",
+        "a one-time code, by which the page's password is set or a forgotten one replaced",
+        answers.passwd,
+        "gateway passwd",
+        (_STATE, _JSON),
     ),
     Command(
         "status",

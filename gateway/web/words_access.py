@@ -10,8 +10,8 @@ ACCESS: dict[str, tuple[str, str]] = {
     "first.title": ("Choisir le mot de passe", "Choose the password"),
     "first.about": (
         (
-            "Sur la passerelle, « sudo gateway passwd » affiche un code. Il sert une fois, pendant 24 heures, et remplace "
-            "aussi un mot de passe oublié."
+            "Sur la passerelle, « sudo gateway passwd » affiche un code. Il sert une fois, pendant 24 heures, et "
+            "remplace aussi un mot de passe oublié."
         ),
         (
             "On the gateway, “sudo gateway passwd” shows a code. It can be used once, within 24 hours, and replaces a "
@@ -26,8 +26,8 @@ ACCESS: dict[str, tuple[str, str]] = {
             "demandez-en un autre avec « sudo gateway passwd »."
         ),
         (
-            "This code is not valid: it was mistyped, already used, replaced, or is over 24 hours old. If need be, make "
-            "another one with “sudo gateway passwd”."
+            "This code is not valid: it was mistyped, already used, replaced, or is over 24 hours old. If need be, "
+            "make another one with “sudo gateway passwd”."
         ),
     ),
     "password.title": ("Changer de mot de passe", "Change the password"),
@@ -66,8 +66,8 @@ ACCESS: dict[str, tuple[str, str]] = {
             "quelques mots sans lien entre eux."
         ),
         (
-            "This password is made of words that everybody tries, of neighbouring keys or of the name of the place. Take a "
-            "few words that have nothing to do with each other."
+            "This password is made of words that everybody tries, of neighbouring keys or of the name of the place. "
+            "Take a few words that have nothing to do with each other."
         ),
     ),
     "guard.400": ("Demande refusée", "Request refused"),
@@ -77,8 +77,8 @@ ACCESS: dict[str, tuple[str, str]] = {
     ),
     "guard.host": (
         (
-            "Cette passerelle ne répond pas sous ce nom. Ouvrez-la par son adresse, ou par le nom de la machine suivi de "
-            ".local."
+            "Cette passerelle ne répond pas sous ce nom. Ouvrez-la par son adresse, ou par le nom de la machine suivi "
+            "de .local."
         ),
         "This gateway does not answer to this name. Open it by its address, or by the machine’s name and .local.",
     ),
@@ -91,15 +91,15 @@ ACCESS: dict[str, tuple[str, str]] = {
     "guard.403.text": ("Cela n’est pas permis ici.", "This is not permitted here."),
     "guard.origin": (
         (
-            "La demande vient d’une autre page que celles de la passerelle : rien n’a été fait. Ouvrez la passerelle et "
-            "recommencez ici."
+            "La demande vient d’une autre page que celles de la passerelle : rien n’a été fait. Ouvrez la passerelle "
+            "et recommencez ici."
         ),
         "The request comes from a page that is not the gateway’s: nothing was done. Open the gateway and do it here.",
     ),
     "guard.token": (
         (
-            "Le formulaire n’est plus valable : rien n’a été fait. Rechargez la page et recommencez ; les cookies doivent "
-            "être permis."
+            "Le formulaire n’est plus valable : rien n’a été fait. Rechargez la page et recommencez ; les cookies "
+            "doivent être permis."
         ),
         (
             "The form is no longer valid: nothing was done. Load the page again and do it once more; cookies must be "

@@ -1,0 +1,77 @@
+"""`gateway passwd`: a one-time code for the page, where the page is, and by what its certificate is known."""
+
+import json
+import os
+import socket
+import time
+from pathlib import Path
+
+from gateway.cli.exits import CHECK_FAILED, OK, REFUSED, Ended
+from gateway.web import certificate
+from gateway.web.certificate import CertificateError
+from gateway.web.schema import StoreError
+from gateway.web.settings import Settings
+from gateway.web.store import CODE_LENGTH, CODE_VALID_S, Store
+
+_HALF = CODE_LENGTH // 2
+
+
+def passwd(folder: Path, *, as_json: bool) -> int:
+    """Make a one-time code, and print it with what is needed to use it; raise Ended."""
+    _as_owner(folder)
+    now_s = time.time()
+    try:
+        store = Store(folder)
+        try:
+            code = store.make_code()
+            addresses = store.addresses() or [f"https://{socket.gethostname()}.local/"]
+        finally:
+            store.close()
+        fingerprint = certificate.kept(Settings(state=folder), now_s).fingerprint
+    except (StoreError, CertificateError) as error:
+        raise Ended(CHECK_FAILED, str(error)) from error
+    shown = f"{code[:_HALF]}-{code[_HALF:]}"
+    until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now_s + CODE_VALID_S))
+    if as_json:
+        found = {"code": shown, "until": until, "addresses": addresses, "fingerprint": fingerprint}
+        print(json.dumps({"schema": "gateway/passwd/1", **found}))
+    else:
+        print(_TEXT.format(code=shown, until=until, places=_places(addresses), fingerprint=_lines(fingerprint)))
+    return OK
+
+
+_TEXT = """\
+One-time code:  {code}
+It can be used once, until {until}, and replaces any code made before.
+
+1. Open  {places}
+2. The browser warns, as the gateway made its certificate itself. Compare the SHA-256 fingerprint, then go on:
+   {fingerprint}
+3. Type the code and choose the password. A password that is set stays in force until then."""
+
+
+def _places(addresses: list[str]) -> str:
+    return "\n   or    ".join(f"{each}first-use" for each in addresses)
+
+
+def _lines(fingerprint: str) -> str:
+    return f"{fingerprint[:47]}\n   {fingerprint[48:]}"
+
+
+def _as_owner(folder: Path) -> None:
+    """As root, go on as the folder's owner; raise Ended where that is not permitted.
+
+    What is made there is then the page's, and root follows no link that whoever has taken over the page has left.
+    """
+    try:
+        owner = folder.stat()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise Ended(REFUSED, f"{folder}: {error.strerror}: use sudo") from error
+    if os.geteuid() not in {0, owner.st_uid}:
+        raise Ended(REFUSED, f"{folder}: belongs to another user: use sudo")
+    if os.geteuid() == 0 and owner.st_uid != 0:
+        os.setgroups([])
+        os.setresgid(owner.st_gid, owner.st_gid, owner.st_gid)
+        os.setresuid(owner.st_uid, owner.st_uid, owner.st_uid)
