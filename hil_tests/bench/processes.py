@@ -1,4 +1,4 @@
-"""The agent and the bench's devices as processes of their own: started, asked, killed."""
+"""The agent, the page and the bench's devices as processes of their own: started, asked, killed."""
 
 import asyncio
 import contextlib
@@ -160,21 +160,104 @@ class Agent:
         return await self._end(signal.SIGTERM)
 
     async def _end(self, how: signal.Signals) -> int:
-        process = self._process
-        if process is None:
-            return 0
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process.pid, how)
-            try:
-                async with asyncio.timeout(PATIENCE_S):
-                    await process.wait()
-            except TimeoutError:
-                process.kill()
+        process, self._process = self._process, None
+        return 0 if process is None else await _ended(process, how)
+
+
+class Page:
+    """The building's page in a process of its own, for the agent at `socket`; `address` is where a browser finds it.
+
+    Started again, it serves where it did before, and still knows whom it knew.
+    """
+
+    def __init__(self, socket: Path, state: Path, log: Path) -> None:
+        self._socket = socket
+        self._process: Process | None = None
+        self._port = 0
+        self.state = state
+        self.log = log
+        self.address = ""
+
+    @property
+    def pid(self) -> int:
+        """The process' id."""
+        assert self._process is not None
+        return self._process.pid
+
+    async def start(self) -> str:
+        """Start it, wait until it serves, and give its address, `https://127.0.0.1:PORT/`."""
+        self.state.mkdir(mode=0o700, exist_ok=True)
+        where = ("--socket", str(self._socket), "--state", str(self.state), "--listen", "127.0.0.1")
+        with self.log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "gateway",
+                "web",
+                *where,
+                "--port",
+                str(self._port),
+                stdin=DEVNULL,
+                stdout=PIPE,
+                stderr=log,
+            )
+        assert self._process.stdout is not None
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                line = await self._process.stdout.readline()
+        except TimeoutError:
+            line = b""
+        if not line:
+            await self.kill()
+            raise ProcessEnded(f"the page does not serve:\n{tail(self.log)}")
+        self.address = line.decode().strip()
+        self._port = int(self.address.rstrip("/").rpartition(":")[2])
+        return self.address
+
+    async def code(self) -> str:
+        """Make a one-time code, as the installer does with `sudo gateway passwd`."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "gateway",
+            "passwd",
+            "--state",
+            str(self.state),
+            "--json",
+            stdin=DEVNULL,
+            stdout=PIPE,
+        )
+        async with asyncio.timeout(PATIENCE_S):
+            said, _ = await process.communicate()
+        code: str = json.loads(said)["code"]
+        return code
+
+    async def kill(self) -> None:
+        """SIGKILL: no farewell."""
+        await self._end(signal.SIGKILL)
+
+    async def stop(self) -> int:
+        """SIGTERM, as systemd ends a service; give its exit status."""
+        return await self._end(signal.SIGTERM)
+
+    async def _end(self, how: signal.Signals) -> int:
+        process, self._process = self._process, None
+        return 0 if process is None else await _ended(process, how)
+
+
+async def _ended(process: Process, how: signal.Signals) -> int:
+    """End a process, harder where it does not go, and give its exit status."""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, how)
+        try:
+            async with asyncio.timeout(PATIENCE_S):
                 await process.wait()
-        self._process = None
-        assert process.returncode is not None
-        return process.returncode
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+    assert process.returncode is not None
+    return process.returncode
 
 
 def tail(log: Path, lines: int = 25) -> str:

@@ -1,4 +1,4 @@
-"""The whole: broker, bench, centre and agent of one building, started in order, taken down in reverse.
+"""The whole: broker, bench, centre, agent and page of one building, started in order, taken down in reverse.
 
 The demo and the tests start it in this one way. The centre is in this process, the rest are processes of their own;
 the agent is asked over its control socket and no other way.
@@ -15,7 +15,7 @@ from gateway.centre.service import Centre
 from gateway.centre.settings import CentreSettings
 from hil_tests.bench.broker import Broker
 from hil_tests.bench.pki import CENTRE_EPOCH, make_site_keys
-from hil_tests.bench.processes import Agent, Bench, ProcessEnded, tail
+from hil_tests.bench.processes import Agent, Bench, Page, ProcessEnded, tail
 from hil_tests.bench.site import LINKY, Tempo, Wiring, site_text
 
 PATIENCE_S = 30.0
@@ -43,8 +43,9 @@ Status = dict[str, Any]
 
 
 class Whole:
-    """One building with everything around it, in `folder`; entered, all is there but the agent, which `begin` starts.
+    """One building with everything around it, in `folder`; entered, all is there but agent and page.
 
+    `begin` starts the agent; the page is started where one is wanted, by `page.start`.
     `tempo` says how often the gateway does its things, `heartbeat_s` how often the centre shows that it is alive.
     """
 
@@ -65,6 +66,7 @@ class Whole:
         self.state = folder / "state"
         self.site = folder / "site.toml"
         self.agent = Agent(self.site, self.state / "control.sock", folder / "agent.log")
+        self.page = Page(self.state / "control.sock", folder / "page", folder / "page.log")
         self._tempo = tempo
         self._linky_mode = linky_mode
         self._heartbeat_s = heartbeat_s
@@ -102,6 +104,7 @@ class Whole:
             stack.push_async_callback(self._centre_ends)
             await self._centre_begins()
             stack.push_async_callback(self.agent.stop)
+            stack.push_async_callback(self.page.stop)
             self._stack = stack.pop_all()
         return self
 
