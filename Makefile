@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine: make demo, make test. Each installs what it needs first.
-.PHONY: help package demo test test-fresh check format lock bench bench-main clean
+.PHONY: help package demo test fuzz-control test-fresh check format lock bench bench-main clean
 .DEFAULT_GOAL := help
 
 VENV := .venv
@@ -19,6 +19,9 @@ demo: $(VENV)/.demo  ## a building metered, cut off, recovering, shedding load: 
 
 test: check  ## every test (runs check first)
 	@$(BIN)/python -m pytest
+
+fuzz-control: $(VENV)/.test  ## requests of every kind to the control socket, for minutes, others each time (FUZZ_SEED=n: those again)
+	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-1500} FUZZ_SEED=$${FUZZ_SEED:-$$(date +%s)} $(BIN)/python -m pytest hil_tests/test_control_fuzz.py
 
 test-fresh:  ## demo and tests on fresh Debian 12 and 13 (root; FRESH_RUN and more: see hil_tests/fresh_machine.sh)
 	@hil_tests/fresh_machine.sh

@@ -46,6 +46,7 @@ _OUTBOX = table(
     quota_pages=COUNT,
     dropped_readings=COUNT,
     given_up_readings=COUNT,
+    room_s=maybe(COUNT),
     failure=maybe(TEXT),
     text=TEXT,
 )
@@ -111,7 +112,7 @@ CHANNELS = table(
     ),
 )
 READINGS = table(boot_ms=COUNT, readings=many(_READING))
-_ROW = {"type": "array", "prefixItems": [VALUE], "items": WHOLE, "minItems": 7, "maxItems": 7}
+_ROW = {"type": "array", "items": VALUE, "minItems": 7, "maxItems": 7}
 HISTORY = table(
     channel=TEXT,
     **_SCALE,

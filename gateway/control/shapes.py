@@ -1,9 +1,8 @@
 """The shape of an answer as a JSON schema, from few pieces: each name that is told is always there, and no other is."""
 
-from collections.abc import Mapping
 from typing import Any
 
-Shape = Mapping[str, Any]
+Shape = dict[str, Any]
 
 TEXT: Shape = {"type": "string"}
 WHOLE: Shape = {"type": "integer"}

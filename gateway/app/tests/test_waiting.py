@@ -6,11 +6,13 @@ import socket
 from pathlib import Path
 
 import pytest
+from jsonschema_rs import validator_for
 
 from config.load import load
 from config.site import Site
 from gateway.app import _keys
 from gateway.app.described import described
+from gateway.app.gives import WAITING
 from gateway.app.waiting import Waiting
 from gateway.control.client import get
 from gateway.notify import Notifier
@@ -80,6 +82,7 @@ async def test_a_box_without_keys_answers_what_is_missing_and_goes_on_when_it_is
         site.broker.key_file,
     )
     assert [line.partition(":")[0] for line in answer["missing"]] == [str(path) for path in files]
+    assert not list(validator_for(WAITING).iter_errors(answer))
     assert await asyncio.to_thread(get, site.control.socket, "/v1/site") == described(site)
     install_keys(site)
     async with asyncio.timeout(10):
