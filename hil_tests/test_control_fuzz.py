@@ -12,8 +12,8 @@ import socket
 import socketserver
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,14 +30,6 @@ from hil_tests.test_commands import answer, ready
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "25"))
 SEED = int(os.environ.get("FUZZ_SEED", "1"))
-
-PRICE = f"""
-[[price]]
-channel = "{LINKY}.easf01"
-name = "Heures creuses"
-eur = 0.1579
-per = "kWh"
-"""
 
 CHECKS = {
     "not_a_server_error": {"expected-statuses": ["2xx", "4xx", 503]},
@@ -160,19 +152,10 @@ def events_until(path: Path, kinds: frozenset[str]) -> list[dict[str, Any]]:
     return heard
 
 
-@asynccontextmanager
-async def described(folder: Path) -> AsyncIterator[Whole]:
-    """Run a whole building that takes orders, and whose site file says all that one can."""
-    async with Whole(folder) as whole:
-        whole.change_site('mode = "standard"', 'mode = "standard"\nabout = "arrivée générale"')
-        whole.change_site("[shedding]", f"{PRICE}[shedding]")
-        await ready(whole)
-        yield whole
-
-
 async def test_the_control_socket_is_as_its_document_says(tmp_path: Path) -> None:
     """No request is a mistake of ours; what the document forbids is refused, and each answer has the shape it says."""
-    async with described(tmp_path) as whole:
+    async with Whole(tmp_path) as whole:
+        await ready(whole)
         path = whole.state / "control.sock"
         document = await asyncio.to_thread(client.get, path, "/v1/openapi.json")
         kinds = frozenset({"begin", "readings", "commands"})
