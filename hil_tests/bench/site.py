@@ -14,6 +14,24 @@ GAS_WEIGHT, WATER_WEIGHT = 10, 1
 UNITS = {BMS: (1, "bench-bms"), ELECTRICITY: (2, "bench-electricity-meter"), HEAT: (3, "bench-heat-meter")}
 """Device -> its unit on the bus, its profile."""
 
+ABOUT = {
+    LINKY: "the supplier's meter, in the cellar",
+    GAS: "boiler",
+    WATER: "whole building",
+    BMS: "heat pumps, water heaters, charging points",
+    ELECTRICITY: "sub-meter of the plant room",
+    HEAT: "heating circuit",
+}
+"""Device -> what is connected, as the page tells it."""
+
+PRICES = {
+    f"{LINKY}.easf01": (0.1635, "kWh", "Heures creuses"),
+    f"{LINKY}.easf02": (0.2146, "kWh", "Heures pleines"),
+    f"{GAS}.total": (1.1210, "m3", "Gaz"),
+    f"{WATER}.total": (4.3400, "m3", "Eau"),
+}
+"""Channel -> EUR, for what, and what the tariff is called."""
+
 LOADS = {
     "water-heater-1": ("water_heater_1", 2_400, 90, None),
     "water-heater-2": ("water_heater_2", 2_400, 85, None),
@@ -97,6 +115,7 @@ socket = "{state / "control.sock"}"
 
 [[linky]]
 name = "{LINKY}"
+about = "{ABOUT[LINKY]}"
 port = "{wiring.linky_port}"
 mode = "{linky_mode}"
 
@@ -118,6 +137,7 @@ effect_after_s = {tempo.effect_after_s}
         f"""
 [[modbus]]
 name = "{name}"
+about = "{ABOUT[name]}"
 bus = "plant"
 unit = {unit}
 profile = "{profile}"
@@ -130,6 +150,7 @@ slow_poll_s = {tempo.slow_poll_s}
         f"""
 [[pulse]]
 name = "{name}"
+about = "{ABOUT[name]}"
 line = "unix:{socket}"
 quantity = "{quantity}"
 weight = {weight}
@@ -140,6 +161,16 @@ poll_s = {tempo.poll_s}
             (GAS, wiring.gas_socket, "gas_volume", GAS_WEIGHT, GAS_DIAL),
             (WATER, wiring.water_socket, "water_volume", WATER_WEIGHT, WATER_DIAL),
         )
+    ]
+    parts += [
+        f"""
+[[price]]
+channel = "{channel}"
+name = "{name}"
+eur = {eur}
+per = "{per}"
+"""
+        for channel, (eur, per, name) in PRICES.items()
     ]
     parts += [_load(name, tempo) for name in LOADS]
     return "".join(parts).lstrip()

@@ -1,4 +1,7 @@
-"""`make demo`: plays the scene, judges it, and goes on showing the building until Ctrl-C (not with DEMO_FAST=1)."""
+"""`make demo`: plays the scene, judges it, and goes on with the building until Ctrl-C (not with DEMO_FAST=1).
+
+The building's page is served all the while, for whoever wants to watch it there.
+"""
 
 import asyncio
 import os
@@ -11,7 +14,7 @@ from pathlib import Path
 
 from hil_tests.bench.broker import BrokerError
 from hil_tests.bench.processes import ProcessEnded, tail
-from hil_tests.demo.outcome import Outcome, judge
+from hil_tests.demo.outcome import OPTED_OUT, Outcome, judge
 from hil_tests.demo.screen import BOLD, GREEN, RED, Screen
 from hil_tests.demo.story import FAST, UNHURRIED, Noted, Story
 from hil_tests.demo.verdict import Verdict
@@ -41,11 +44,15 @@ async def main() -> int:
                 return 130
             noted = playing.result()
             outcome, verdict = judge(noted, story.centre, story.bench.ledger)
-            tell(screen, noted, outcome, verdict)
-            code = 1 if outcome.failures(verdict) else 0
+            failures = outcome.failures(verdict, opted_out=noted.finished == OPTED_OUT)
+            tell(screen, noted, outcome, verdict, failures)
+            code = 1 if failures else 0
             if not fast and not code:
-                screen.say("The building goes on. Ctrl-C ends the demo.", colour=BOLD)
+                screen.say(f"The building goes on; its page: {story.whole.page.address}. Ctrl-C ends all.", colour=BOLD)
+                going_on = asyncio.create_task(story.goes_on())
                 await stopping
+                going_on.cancel()
+                await asyncio.gather(going_on, return_exceptions=True)
             stopping.cancel()
             screen.leave()
     except (ProcessEnded, TimeoutError, BrokerError) as error:
@@ -61,7 +68,7 @@ async def main() -> int:
     return code
 
 
-def tell(screen: Screen, noted: Noted, outcome: Outcome, verdict: Verdict) -> None:
+def tell(screen: Screen, noted: Noted, outcome: Outcome, verdict: Verdict, failures: list[str]) -> None:
     """Close with what was read, what arrived verified, lost, duplicated, and how fast the order was."""
     screen.plain()
     for line in (
@@ -83,10 +90,13 @@ def tell(screen: Screen, noted: Noted, outcome: Outcome, verdict: Verdict) -> No
     for name, count in sorted(verdict.invented.items(), key=lambda item: -item[1])[:MOST_TOLD]:
         screen.plain(f"    verified of {name} and never on a wire: {count}")
     screen.plain()
-    failures = outcome.failures(verdict)
     for failure in failures:
         screen.say(failure, colour=RED)
-    if not failures:
+    if not failures and noted.finished == OPTED_OUT:
+        screen.say(
+            "Nothing lost, nothing unverified; somebody opted out on the page, and the shed ended.", colour=GREEN
+        )
+    elif not failures:
         screen.say("Nothing lost, nothing unverified; the shed took effect and was undone.", colour=GREEN)
 
 

@@ -13,6 +13,10 @@ from hil_tests.demo.story import GATEWAY, Noted
 from hil_tests.demo.verdict import Seen, Span, Verdict, compare
 
 
+OPTED_OUT = "opted_out"
+"""How an order ends that somebody on site has ended."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """The figures of the demo; see the issue of the same names. Powers are the Linky's VA, which it gives for W."""
@@ -33,8 +37,11 @@ class Outcome:
         """Give the object that the last line holds."""
         return json.dumps(asdict(self))
 
-    def failures(self, verdict: Verdict) -> list[str]:
-        """Say what is not as it should be; empty if the scene succeeded."""
+    def failures(self, verdict: Verdict, *, opted_out: bool = False) -> list[str]:
+        """Say what is not as it should be; empty if the scene succeeded.
+
+        Whoever opts out on the page (`opted_out`) ends the shed before the meter has to show it.
+        """
         before, during = self.shed_power_before_w, self.shed_power_during_w
         wrong = {
             f"{self.lost} readings were lost": self.lost != 0,
@@ -45,7 +52,8 @@ class Outcome:
             f"{self.bad_signatures} messages were not verified": self.bad_signatures != 0,
             f"{self.uncommitted_s} s of readings were not yet committed at the kill": self.uncommitted_s > 10,
             "the shed was not acknowledged": not self.shed_acknowledged,
-            "the shed did not show on the meter": before is None or during is None or during >= before,
+            "the shed did not show on the meter": not opted_out
+            and (before is None or during is None or during >= before),
             "the loads were not restored": not self.restored,
         }
         return [text for text, is_so in wrong.items() if is_so]
@@ -66,7 +74,7 @@ def judge(noted: Noted, centre: Centre, ledger: Path) -> tuple[Outcome, Verdict]
         shed_acknowledged=noted.acknowledged,
         shed_power_before_w=noted.power_before_w,
         shed_power_during_w=noted.power_during_w,
-        restored=noted.finished == "completed" and bool(noted.before) and noted.before == noted.after,
+        restored=noted.finished in {"completed", OPTED_OUT} and bool(noted.before) and noted.before == noted.after,
         order_to_relay_ms=noted.order_to_relay_ms,
     )
     return outcome, verdict

@@ -26,6 +26,11 @@ class Screen:
         self._started = time.monotonic()
         self._summary_at = 0.0
 
+    @property
+    def on_a_desk(self) -> bool:
+        """Whether somebody sits at this terminal who has a browser beside it."""
+        return self._terminal and any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+
     def say(self, text: str, *, colour: str = "") -> None:
         """Tell what happens now, with the seconds since the start."""
         self._erase()

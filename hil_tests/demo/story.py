@@ -2,12 +2,14 @@
 
 import asyncio
 import time
+import webbrowser
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
 from typing import Self
 
+from gateway.centre.dispatch import DispatchError
 from gateway.centre.service import Centre
 from gateway.wire.messages import Answer
 from hil_tests.bench.processes import Agent, Bench
@@ -22,6 +24,9 @@ POWER = f"{LINKY}.sinsts"
 
 SHED_PERCENT = 40
 POLL_MS = 300
+
+AGAIN_S, AGAIN_SHED_S = 120, 40
+"""Once everything is counted: how often the centre sheds again, and for how long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +133,7 @@ class Story:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self.whole)
             await self.agent.start()
+            await self._page()
             drawing = asyncio.create_task(self._draw())
             stack.push_async_callback(_cancelled, drawing)
             self._stack = stack.pop_all()
@@ -244,6 +250,26 @@ class Story:
         # Asked last, for the building goes on: what is verified was stored before.
         status = await self.whole.status()
         self.noted.stored = status["outbox"]["readings_stored"]
+
+    async def goes_on(self) -> None:
+        """Shed now and then, for whoever watches on the page, until cancelled."""
+        while True:
+            await asyncio.sleep(AGAIN_S)
+            try:
+                await self.centre.shed(GATEWAY, SHED_PERCENT, AGAIN_SHED_S)
+            except DispatchError as error:
+                self.screen.say(f"The centre could not order: {error}", colour=RED)
+                return
+            self.screen.say(f"The centre orders again: shed {SHED_PERCENT} % for {AGAIN_SHED_S} s.")
+
+    async def _page(self) -> None:
+        """Serve the page, and say where it is and how one comes in."""
+        address = await self.whole.page.start()
+        code = await self.whole.page.code()
+        self.screen.say(f"The building's page: {address}first-use   one-time code: {code}", colour=BOLD)
+        self.screen.say("The browser warns: the box made its certificate itself. Then choose a password, and watch.")
+        if self.screen.on_a_desk:
+            webbrowser.open(f"{address}first-use")
 
     async def _answer(self, command: str, *states: str, patience_s: float) -> Answer:
         """Wait for an answer in one of these states, or for the last one."""
