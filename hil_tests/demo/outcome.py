@@ -12,7 +12,6 @@ from hil_tests.demo.ledger import Sightings, wires
 from hil_tests.demo.story import GATEWAY, Noted
 from hil_tests.demo.verdict import Seen, Span, Verdict, compare
 
-
 OPTED_OUT = "opted_out"
 """How an order ends that somebody on site has ended."""
 
