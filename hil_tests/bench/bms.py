@@ -29,7 +29,7 @@ from modbus.values import decode, encode
 PLANT, ELECTRICITY, HEAT = 1, 2, 3
 
 Ledger = Callable[[int, int, Mapping[str, int]], None]
-"""Told (boot_ms, unit, {point key: integer as the profile gives it}) after each answer to a read."""
+"""Told (boot_ms just before it was sent, unit, {point key: integer as the profile gives it}) of each answered read."""
 
 _READS = {1: Table.COIL, 2: Table.DISCRETE, 3: Table.HOLDING, 4: Table.INPUT}
 _WRITES = {5: Table.COIL, 15: Table.COIL, 6: Table.HOLDING, 16: Table.HOLDING}
@@ -239,11 +239,13 @@ class _InOrder(ServerRequestHandler):
             response.dev_id = request.dev_id
             if not self.is_active():
                 return
-            self.server_send(response, addr)  # type: ignore[no-untyped-call]
             bms: Bms = self.server.bms
+            # Before it is sent: on a busy machine the agent may have it, and stamp it, before we run again.
+            at_ms = bms.boot_ms()
+            self.server_send(response, addr)  # type: ignore[no-untyped-call]
             read = context.take_read()
             if read is not None and bms.ledger is not None:
-                bms.ledger(bms.boot_ms(), *read)
+                bms.ledger(at_ms, *read)
 
 
 class _TcpServer(ModbusTcpServer):
