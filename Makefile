@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine: make demo, make test. Each installs what it needs first.
-.PHONY: help package demo test fuzz-control test-fresh check format lock bench bench-main clean
+.PHONY: help package demo test fuzz-control test-fresh check format lock bench bench-main bench-faces clean
 .DEFAULT_GOAL := help
 
 VENV := .venv
@@ -37,10 +37,13 @@ format: $(VENV)/.test  ## let ruff put the code in order
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: bench-main  ## every benchmark, as JSON lines
+bench: bench-main bench-faces  ## every benchmark, as JSON lines
 
 bench-main: $(VENV)/.demo  ## memory, CPU and start-up of the agent in the demo's building
 	@$(BIN)/python -m hil_tests.benchmarks.main
+
+bench-faces: $(VENV)/.demo  ## time and memory of the command line, beside the demo's building
+	@$(BIN)/python -m hil_tests.benchmarks.faces
 
 package: $(VENV)/.demo  ## dist/*.deb for Debian 12, amd64 and arm64: self-contained, reproducible
 	@systemd/package/build.sh

@@ -9,6 +9,7 @@ import pytest
 
 from hil_tests.benchmarks.cost import Cost
 from hil_tests.benchmarks.figure import Figure
+from hil_tests.benchmarks.short_run import ShortRun
 
 
 @pytest.mark.parametrize(
@@ -78,3 +79,19 @@ def test_cost_is_that_of_the_process() -> None:
     assert nothing.cpu_s < 0.5 <= work.cpu_s + 1 / os.sysconf("SC_CLK_TCK")
     assert wait.wakeups - work.wakeups >= 100
     assert work.wakeups - nothing.wakeups < 100
+
+
+def test_a_short_run_is_measured_whole() -> None:
+    """Time that a program waits and memory that it had for a moment both count, and none of the one that asks."""
+    ours = b"x" * (60 << 20)
+    bare = ShortRun.of([sys.executable, "-c", "pass"])
+    greedy = ShortRun.of([sys.executable, "-c", "import time; kept = b'x' * (40 << 20); del kept; time.sleep(0.5)"])
+    assert 38 < greedy.peak_mb - bare.peak_mb < 42
+    assert bare.peak_mb < 30 < len(ours) >> 20
+    assert greedy.seconds >= 0.5
+
+
+def test_a_short_run_that_fails_is_no_figure() -> None:
+    """A program that ends badly has not done what is measured."""
+    with pytest.raises(RuntimeError, match="ended with 3: told on stderr"):
+        ShortRun.of([sys.executable, "-c", "import sys; print('told on stderr', file=sys.stderr); sys.exit(3)"])
