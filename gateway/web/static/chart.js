@@ -7,7 +7,7 @@ const AGAIN_MS = 60000;
 function draw(place) {
   const { points, lang, zone, ...words } = place.dataset;
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  const time = new Intl.DateTimeFormat(lang, { hour: "2-digit", minute: "2-digit", timeZone: zone });
+  const time = new Intl.DateTimeFormat(lang, { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: zone });
   const number = new Intl.NumberFormat(lang, { maximumFractionDigits: 1 });
   const grid = { stroke: colour("--line"), width: 1 };
   let plot;
