@@ -42,7 +42,7 @@ bench: bench-main bench-faces  ## every benchmark, as JSON lines
 bench-main: $(VENV)/.demo  ## memory, CPU and start-up of the agent in the demo's building
 	@$(BIN)/python -m hil_tests.benchmarks.main
 
-bench-faces: $(VENV)/.demo  ## time and memory of the command line, beside the demo's building
+bench-faces: $(VENV)/.demo  ## time, memory and weight of the command line and the page, beside the demo's building
 	@$(BIN)/python -m hil_tests.benchmarks.faces
 
 package: $(VENV)/.demo  ## dist/*.deb for Debian 12, amd64 and arm64: self-contained, reproducible

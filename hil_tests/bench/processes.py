@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -184,8 +185,8 @@ class Page:
         assert self._process is not None
         return self._process.pid
 
-    async def start(self) -> str:
-        """Start it, wait until it serves, and give its address, `https://127.0.0.1:PORT/`."""
+    async def start(self, *, environment: Mapping[str, str] | None = None) -> str:
+        """Start it, wait until it serves, and give its address (`https://127.0.0.1:PORT/`); `environment` is added."""
         self.state.mkdir(mode=0o700, exist_ok=True)
         where = ("--socket", str(self._socket), "--state", str(self.state), "--listen", "127.0.0.1")
         with self.log.open("ab") as log:
@@ -200,6 +201,7 @@ class Page:
                 stdin=DEVNULL,
                 stdout=PIPE,
                 stderr=log,
+                env={**os.environ, **(environment or {})},
             )
         assert self._process.stdout is not None
         try:

@@ -16,6 +16,7 @@ from hil_tests.bench.processes import ProcessEnded
 from hil_tests.bench.whole import Whole
 from hil_tests.benchmarks.figure import Figure
 from hil_tests.benchmarks.main import HEARTBEAT_S, IN_SERVICE
+from hil_tests.benchmarks.page_figures import page
 from hil_tests.benchmarks.short_run import ShortRun
 
 STATUS_RUNS = 20
@@ -31,7 +32,7 @@ async def main() -> int:
                 _say("the building is started")
                 await whole.begin()
                 figures = [figure for measure in MEASURES for figure in await measure(whole)]
-    except (ProcessEnded, TimeoutError, BrokerError) as error:
+    except (ProcessEnded, TimeoutError, BrokerError, RuntimeError) as error:
         _say(str(error))
         return 1
     for figure in figures:
@@ -52,7 +53,7 @@ async def command_line(whole: Whole) -> list[Figure]:
     ]
 
 
-MEASURES: tuple[Callable[[Whole], Awaitable[list[Figure]]], ...] = (command_line,)
+MEASURES: tuple[Callable[[Whole], Awaitable[list[Figure]]], ...] = (command_line, page)
 """Each face by itself, one after the other."""
 
 
