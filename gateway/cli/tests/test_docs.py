@@ -13,8 +13,9 @@ from gateway.cli.main import parser
 ROOT = Path(__file__).parents[3]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
-BLOCK_LINE = re.compile(r"^    (?:\$ )?(gateway [a-z-][^#\n]*)", re.MULTILINE)
-INLINE = re.compile(r"`(gateway [a-z][^`]*)`")
+BLOCK_LINE = re.compile(r"^    (?:\$ )?(?:sudo )?(gateway (?![a-z -]+: )[a-z-][^#\n]*)", re.MULTILINE)
+"""A command; not what one says of its failure ("gateway read: no channel ...")."""
+INLINE = re.compile(r"`(?:sudo )?(gateway [a-z][^`]*)`")
 
 
 def examples() -> Iterator[tuple[str, str]]:
