@@ -23,6 +23,9 @@ test: check  ## every test (runs check first)
 fuzz-control: $(VENV)/.test  ## requests of every kind to the control socket, for minutes, others each time (FUZZ_SEED=n: those again)
 	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-1500} FUZZ_SEED=$${FUZZ_SEED:-$$(date +%s)} $(BIN)/python -m pytest hil_tests/test_control_fuzz.py
 
+test-box: $(VENV)/.test  ## the package in a clean Debian 12 with its own systemd (root, mmdebstrap, systemd-nspawn)
+	@BOX_REQUIRED=1 $(BIN)/python -m pytest hil_tests/box
+
 test-fresh:  ## demo and tests on fresh Debian 12 and 13 (root; FRESH_RUN and more: see hil_tests/fresh_machine.sh)
 	@hil_tests/fresh_machine.sh
 

@@ -1,6 +1,7 @@
 """What every test of the whole agent ends with: the bench's books against the centre's, reading by reading."""
 
 import asyncio
+from collections.abc import Mapping
 
 from hil_tests.bench.whole import CENTRE_LOOKS_S, Whole
 from hil_tests.demo.outcome import compared, pulses_lost, verified
@@ -11,12 +12,16 @@ POLL_MS = 300
 """A poll is stamped when its last answer has come: its first may have been on the wire so much earlier."""
 
 
-async def nothing_lost(whole: Whole, since_ms: int, *left_out: Span) -> Verdict:
+async def nothing_lost(
+    whole: Whole, since_ms: int, *left_out: Span, unseen: Mapping[str, int] | None = None
+) -> Verdict:
     """Hold that all that was on the wires from `since_ms` to now, outside some spans, is verified, and nothing else.
 
-    Signatures, chains and places in the streams must be in order as well; no reading may be counted twice.
+    Signatures, chains and places in the streams must be in order as well; no reading may be counted twice. `unseen` are
+    the pulses of each counter from before the gateway was there.
     """
-    pulses = (await whole.bench.ask("pulses"))["pulses"]
+    counted = (await whole.bench.ask("pulses"))["pulses"]
+    pulses = {name: count - (unseen or {}).get(name, 0) for name, count in counted.items()}
     end_ms = await whole.settled()
     arrived = verified(whole.centre, whole.gateway)
     verdict = compared(arrived, whole.bench.ledger, [Span(0, since_ms), Span(end_ms, FOREVER_MS), *left_out])

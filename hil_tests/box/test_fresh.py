@@ -1,0 +1,90 @@
+"""A box on its first day, with nothing but the package: it says what it waits for, or what is wrong, and is quiet."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hil_tests.box.container import HOME, Box
+from hil_tests.box.packages import Packages
+from hil_tests.box.rootfs import INSTALLER
+
+SITE = "/etc/gateway/site.toml"
+
+
+@pytest.fixture(scope="module", name="box")
+def box_fixture(
+    base: Path, packages: Packages, network: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Box]:
+    """Give a clean box on which the package was installed, and nothing else done."""
+    assert network is None
+    with Box(base, tmp_path_factory.mktemp("fresh") / "box", {HOME: packages.ours.parent}) as box:
+        box.run(f"sudo apt-get install --quiet ./{packages.ours.name}", user=INSTALLER)
+        yield box
+
+
+def test_a_fresh_installation_waits_and_says_for_what(box: Box) -> None:
+    """With the example as its site file the agent is up, was started once, and names each key that is missing."""
+    up = box.until_active("gateway")
+    assert up["SubState"] == "running"
+    assert up["StatusText"].startswith("waits: ")
+    said = box.run("sudo gateway status", user=INSTALLER, status=None)
+    for name in ("signing.key", "centre.toml", "ca.pem", "gateway.pem", "gateway.key"):
+        assert f"/etc/gateway/keys/{name}: " in said
+    assert box.run("gateway config check /etc/gateway/site.toml")
+    assert box.unit("gateway")["NRestarts"] == "0"
+
+
+def test_it_waits_on(box: Box) -> None:
+    """Waiting is no failure: the process that waits now is the one that was started, however often it looked."""
+    first = box.unit("gateway")
+    box.until(lambda: "looks" if box.run("journalctl --unit gateway --grep 'waiting for keys'") else None, "its word")
+    assert box.unit("gateway")["MainPID"] == first["MainPID"]
+
+
+def test_what_is_exposed_of_it_is_below_the_limit(box: Box) -> None:
+    """`systemd-analyze security` of the unit as it is installed is 1.5 at most."""
+    # The option is ten times the limit; above it, the command fails.
+    said = box.run("systemd-analyze security --offline=yes --threshold=15 /lib/systemd/system/gateway.service")
+    assert "Overall exposure level for gateway.service" in said
+
+
+def test_the_units_are_understood_whole(box: Box) -> None:
+    """`systemd-analyze verify` has nothing to say of our units: no key that this systemd does not know."""
+    assert box.run("systemd-analyze verify --man=no gateway.service").strip() == ""
+
+
+def test_only_the_listed_ports_are_open(box: Box) -> None:
+    """Nothing of the box can be reached from its network but what the guide lists."""
+    said = box.run("ss --no-header --listening --tcp --udp --numeric")
+    assert said.split() == []
+
+
+def test_folders_and_keys_are_closed_to_others(box: Box) -> None:
+    """The site is root's and readable by the agent, its state is the agent's own, and nobody else looks in."""
+    for path, owner, mode in (
+        ("/etc/gateway", "root:gateway", "750"),
+        ("/etc/gateway/keys", "root:gateway", "750"),
+        (SITE, "root:gateway", "640"),
+        ("/var/lib/gateway", "gateway:gateway", "750"),
+        ("/run/gateway", "gateway:gateway", "750"),
+        ("/run/gateway/control.sock", "gateway:gateway", "660"),
+    ):
+        assert box.run(f"stat --format='%U:%G %a' {path}").split() == [owner, mode], path
+
+
+def test_a_mistake_in_the_site_file_is_told_and_nothing_is_tried_again(box: Box) -> None:
+    """The agent ends with 5, systemd leaves it, and `systemctl status` shows each mistake with its line."""
+    box.run(f"cp -p {SITE} /root/site.toml")
+    box.run(f"sed -i -e 's/^weight = 10$/weight = 0/' -e 's/^unit = 3$/unit = 300/' {SITE}")
+    box.run("systemctl restart gateway", status=None)
+    box.until(lambda: box.unit("gateway")["ActiveState"] == "failed", "the end of the agent")
+    ended = box.unit("gateway")
+    assert (ended["ExecMainStatus"], ended["NRestarts"], ended["Result"]) == ("5", "0", "exit-code")
+    said = box.run("systemctl status --no-pager --full gateway", status=3)
+    assert re.search(rf"{SITE}:\d+: pulse\[1\]\.weight: .*; ", said)
+    assert re.search(rf"{SITE}:\d+: modbus\[2\]\.unit: .*; ", said)
+    assert "Traceback" not in said
+    box.run(f"cp -p /root/site.toml {SITE} && systemctl restart gateway")
+    box.until_active("gateway")
