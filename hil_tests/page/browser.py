@@ -11,7 +11,7 @@ from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Error,
 from gateway.web.words import Language, said
 
 PASSWORD = "trois chats verts dansent"  # noqa: S105 - of a test
-PATIENCE_MS = 45_000
+PATIENCE_MS = 30_000
 """A safety net: what is waited for comes much sooner, and no test measures time by it."""
 
 WIDTHS = (360, 768, 1280)
