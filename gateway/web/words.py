@@ -1,5 +1,6 @@
 """What the page says, in French and in English: one table, so that no word is there in one language alone."""
 
+import re
 from collections.abc import Callable
 from typing import Literal, get_args
 
@@ -258,11 +259,15 @@ WORDS: dict[str, tuple[str, str]] = {
 """Key -> French, English; `{name}` stands for a value."""
 
 
+_BOUND = re.compile(r" (?=[:;?!»%])|(?<=«) ")
+"""Spaces at which no line may break: those that French typography has around its marks."""
+
+
 def said(language: Language) -> Said:
     """Give the function that says a word of the table in a language; it raises KeyError for one that is not there."""
     column = LANGUAGES.index(language)
 
     def say(key: str, **values: object) -> str:
-        return WORDS[key][column].format(**values)
+        return _BOUND.sub("\N{NO-BREAK SPACE}", WORDS[key][column]).format(**values)
 
     return say
