@@ -194,6 +194,8 @@ class _Answer:
 
     async def send(self, message: Message) -> None:
         """Pass on what the app says."""
+        # Sending to somebody who has gone never waits: a long answer would keep everybody else from their turn.
+        await asyncio.sleep(0)
         if self.is_over:
             return
         if message["type"] == "http.response.start":
