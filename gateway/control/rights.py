@@ -14,7 +14,8 @@ from gateway.control.routes import Right
 
 _SO_PEERGROUPS = 59  # asm-generic/socket.h; Python does not name it
 _UCRED = struct.Struct("3i")
-_GROUPS_MOST = 4096
+_GROUPS_BYTES = 1024
+"""Room for 256 groups; Python takes no more, and refuses to ask at all for a larger answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ def peer_of(connection: socket.socket) -> Peer:
     """Ask the kernel who is there; raise OSError."""
     pid, uid, gid = _UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
     try:
-        raw = connection.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, _GROUPS_MOST)
+        raw = connection.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, _GROUPS_BYTES)
     except OSError:  # a kernel before 4.13, or very many groups: only the first one counts
         raw = b""
     return Peer(pid, uid, frozenset({gid, *(gid for (gid,) in struct.iter_unpack("I", raw))}))
