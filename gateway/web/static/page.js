@@ -4,6 +4,7 @@
 const live = document.getElementById("live");
 const lost = document.getElementById("lost");
 const LOST_AFTER_MS = 20000; // the gateway says something each 15 s at least
+const BROKEN_FOR_MS = 5000; // a connection that has ended, as each does after a while, is up again in 3 s
 
 // Makes `old` like `fresh` by changing as little as can be: what somebody is clicking on or reading stays the same element.
 function settle(old, fresh) {
@@ -36,9 +37,14 @@ function isLost(now) {
 
 function listen() {
   let silence;
-  const heard = () => {
+  let broken = false;
+  const within = (ms) => {
     clearTimeout(silence);
-    silence = setTimeout(() => isLost(true), LOST_AFTER_MS);
+    silence = setTimeout(() => isLost(true), ms);
+  };
+  const heard = () => {
+    broken = false;
+    within(LOST_AFTER_MS);
     isLost(false);
   };
   const source = new EventSource(live.dataset.live);
@@ -53,12 +59,17 @@ function listen() {
   };
   source.addEventListener("alive", heard);
   source.onerror = () => {
-    if (source.readyState !== EventSource.CLOSED) return;
+    if (source.readyState !== EventSource.CLOSED) {
+      if (!broken) within(BROKEN_FOR_MS);
+      broken = true;
+      return;
+    }
     // Refused (too many watch, or nobody is logged in any more): the browser does not try again by itself.
+    clearTimeout(silence);
     isLost(true);
     setTimeout(listen, 30000);
   };
-  heard();
+  within(LOST_AFTER_MS);
 }
 
 if (live) listen();
