@@ -58,9 +58,12 @@ class Tab:
         self.context = context
         self.page = page
         self.language = language
-        self.says = said(language)
         self.asked: list[str] = []
         self.complaints: list[str] = []
+
+    def says(self, key: str, **values: object) -> str:
+        """Give a word of the page in the visitor's language, with plain spaces, as `text` gives what is read."""
+        return " ".join(said(self.language)(key, **values).split())
 
     async def go(self, path: str) -> int:
         """Open a path of the page and give the status of the answer."""
