@@ -27,7 +27,9 @@ def passwd(folder: Path, *, as_json: bool) -> int:
             addresses = store.addresses() or [f"https://{socket.gethostname()}.local/"]
         finally:
             store.close()
-        fingerprint = certificate.kept(Settings(state=folder), now_s).fingerprint
+        file = folder / certificate.FILE
+        known = file if file.exists() else certificate.kept(Settings(state=folder), now_s).file
+        fingerprint = certificate.fingerprint(known)
     except (StoreError, CertificateError) as error:
         raise Ended(CHECK_FAILED, str(error)) from error
     shown = f"{code[:_HALF]}-{code[_HALF:]}"

@@ -1,6 +1,6 @@
 """The page's certificate: made by the box for itself, as nobody signs names inside a building; renewed in time.
 
-One file, page.pem, holds key and certificate, so that they always belong together. It is made by a process of its own:
+One file holds key and certificate, so that they always belong together. It is made by a process of its own:
 what it loads (cryptography, 12 MB) would stay in ours for ever.
 """
 
@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.web.settings import WILDCARDS, Settings
+
+FILE = "page.pem"
 
 DAYS = 820
 """Browsers of Apple take none that lasts longer than 825."""
@@ -46,7 +48,7 @@ class Certificate:
 
 def kept(settings: Settings, now_s: float) -> Certificate:
     """Give the certificate of a page, made or renewed if that is due; raise CertificateError."""
-    path = settings.state / "page.pem"
+    path = settings.state / FILE
     arguments = [str(path), str(now_s), *sorted(names(settings))]
     # The path as ours: an installed program finds its libraries by it, and not by where Python is.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(each for each in sys.path if each)}
@@ -59,16 +61,22 @@ def kept(settings: Settings, now_s: float) -> Certificate:
             check=True,
             timeout=_PATIENCE_S,
         )
-        until_s = float(made.stdout)
-        encoded = path.read_text("ascii")
-        start = encoded.index("-----BEGIN CERTIFICATE-----")
-        digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(encoded[start:])).hexdigest().upper()
+        return Certificate(path, fingerprint(path), float(made.stdout))
     except subprocess.CalledProcessError as error:
         told = error.stderr.strip().splitlines()
         raise CertificateError(_CANNOT.format(path, told[-1] if told else f"exit {error.returncode}")) from error
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:
         raise CertificateError(_CANNOT.format(path, error)) from error
-    return Certificate(path, ":".join(digest[at : at + 2] for at in range(0, len(digest), 2)), until_s)
+
+
+def fingerprint(path: Path) -> str:
+    """Give the SHA-256 of the certificate in a file, as browsers show it; raise CertificateError."""
+    try:
+        encoded = path.read_text("ascii")
+        der = ssl.PEM_cert_to_DER_cert(encoded[encoded.index("-----BEGIN CERTIFICATE-----") :])
+    except (OSError, ValueError) as error:
+        raise CertificateError(_CANNOT.format(path, error)) from error
+    return hashlib.sha256(der).digest().hex(":").upper()
 
 
 _CANNOT = "{}: the page's certificate cannot be made or read ({}): may this user write there? Or move the file away"
