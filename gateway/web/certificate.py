@@ -72,7 +72,7 @@ def kept(settings: Settings, now_s: float) -> Certificate:
 def fingerprint(path: Path) -> str:
     """Give the SHA-256 of the certificate in a file, as browsers show it; raise CertificateError."""
     try:
-        encoded = path.read_text("ascii")
+        encoded = path.read_text("utf-8")
         der = ssl.PEM_cert_to_DER_cert(encoded[encoded.index("-----BEGIN CERTIFICATE-----") :])
     except (OSError, ValueError) as error:
         raise CertificateError(_CANNOT.format(path, error)) from error

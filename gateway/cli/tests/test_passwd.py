@@ -8,6 +8,8 @@ import ssl
 import stat
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,14 @@ from gateway.cli.tests.agents import code_of
 from gateway.web.store import Store
 
 NOBODY = 65_534
+
+
+@pytest.fixture
+def everybodys() -> Iterator[Path]:
+    """A folder that other users reach, which those of pytest are not."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
 
 
 def test_the_code_is_shown_with_what_is_needed_to_use_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -57,12 +67,9 @@ def test_a_folder_that_cannot_be_is_exit_5(tmp_path: Path, capsys: pytest.Captur
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
-def test_what_root_makes_is_the_pages_and_no_link_is_followed(tmp_path: Path) -> None:
+def test_what_root_makes_is_the_pages_and_no_link_is_followed(everybodys: Path) -> None:
     """In a folder of the page's user everything is that user's; a link to what only root may write stays one."""
-    tmp_path.chmod(0o755)
-    for parent in tmp_path.parents[:2]:
-        parent.chmod(0o755)
-    folder, precious = tmp_path / "state", tmp_path / "precious"
+    folder, precious = everybodys / "state", everybodys / "precious"
     folder.mkdir()
     precious.write_text("root's")
     precious.chmod(0o600)

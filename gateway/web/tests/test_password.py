@@ -54,13 +54,8 @@ async def test_a_password_fits_its_own_hash_alone() -> None:
     hashing = Hashing()
     hashed = await hashing.hash("été à la mer")
     assert await hashing.fits(unicodedata.normalize("NFD", "été à la mer"), hashed)
-    for given, against in (
-        ("ete a la mer", hashed),
-        ("été à la mer", None),
-        ("", None),
-        ("", hashed),
-        ("x", "nonsense"),
-    ):
+    nobodys = (("ete a la mer", hashed), ("été à la mer", None), ("", None), ("", hashed), ("x", "nonsense"))
+    for given, against in nobodys:
         assert not await hashing.fits(given, against), given
     assert not await hashing.fits("x" * 1_000_000, hashed)
 

@@ -19,18 +19,8 @@ def test_the_socket_that_systemd_opened_is_served(state: Path) -> None:
     """A port under 1024 needs no right of ours; options of address and port are not looked at then."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        command = [
-            sys.executable,
-            "-m",
-            "gateway",
-            "web",
-            "--state",
-            str(state),
-            "--listen",
-            "192.0.2.1",
-            "--port",
-            "1",
-        ]
+        elsewhere = ("--listen", "192.0.2.1", "--port", "1")
+        command = [sys.executable, "-m", "gateway", "web", "--state", str(state), *elsewhere]
         process = subprocess.Popen(  # noqa: S603 - this very interpreter
             [sys.executable, "-c", _PASSING, *command],
             preexec_fn=lambda: os.dup2(listener.fileno(), 3),  # noqa: PLW1509 - the test has no other thread
@@ -43,8 +33,6 @@ def test_the_socket_that_systemd_opened_is_served(state: Path) -> None:
         try:
             assert process.stdout.readline() == f"https://127.0.0.1:{port}/\n"
             assert Browser(port).get("/health").status == 200
-            names = Path(f"/proc/{process.pid}/fd").iterdir()
-            assert sum(os.readlink(each).startswith("socket:") for each in names) >= 1
         finally:
             process.terminate()
             process.communicate(timeout=PATIENCE_S)
@@ -96,10 +84,10 @@ def test_the_addresses_are_those_that_can_be_typed() -> None:
     """The one listened at, without the port that is usual; for all addresses the machine's own, and its name."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         assert addresses(listener) == [f"https://127.0.0.1:{listener.getsockname()[1]}/"]
-    with socket.create_server(("0.0.0.0", 0)) as listener:
+    with socket.create_server(("", 0)) as listener:
         found = addresses(listener)
         assert found[-1] == f"https://{socket.gethostname()}.local:{listener.getsockname()[1]}/"
-        assert not [each for each in found if "0.0.0.0" in each or "[" in each]
+        assert not [each for each in found if "//0." in each or "[" in each]
 
 
 @pytest.mark.parametrize("usual", [b"\x16\x03\x01", b"GET / HTTP/1.1\r\n\r\n", b""])
