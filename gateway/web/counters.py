@@ -142,7 +142,7 @@ def _counter(channel: Channel, days: Days, prices: Mapping[str, Price]) -> Count
 def _index(value: Value | None, unit: str) -> Value | None:
     if value is None or value.number is None or value.unit == unit:
         return value
-    return replace(value, number=value.number / _A_KWH, unit=unit)
+    return replace(value, number=value.number.scaleb(-3), unit=unit)
 
 
 def _used(channel: Channel, days: Days, day: date, price: Price | None) -> Used | None:
