@@ -189,6 +189,7 @@ class _Answer:
         self._request = request
         self._send = send
         self._store = store
+        self._is_head = request.method == "HEAD"
         self._is_chosen = asked == language
         self._looked_at = time.monotonic()
 
@@ -202,7 +203,7 @@ class _Answer:
             self.is_begun = True
             self._dress(message["status"], MutableHeaders(scope=message))
         elif message["type"] == "http.response.body":
-            if message.get("more_body", False) and not await self._goes_on():
+            if message.get("more_body", False) and (self._is_head or not await self._goes_on()):
                 message = {"type": "http.response.body", "body": b"", "more_body": False}
             self.is_over = not message.get("more_body", False)
         await self._send(message)

@@ -123,7 +123,7 @@ ROUTES = [
 ]
 
 
-async def asked(store: Store, path: str, cookie: str = "") -> list[Event]:
+async def asked(store: Store, path: str, cookie: str = "", method: str = "GET") -> list[Event]:
     """Ask guarded routes as the HTTP layer does, and give what they say."""
     app = Guard(Starlette(routes=ROUTES, exception_handlers=HANDLERS), store, Settings())
     said: list[Event] = []
@@ -131,7 +131,7 @@ async def asked(store: Store, path: str, cookie: str = "") -> list[Event]:
     headers = [(b"host", b"localhost"), (b"accept", b"text/html"), (b"cookie", cookie.encode())]
     scope: Scope = {
         "type": "http",
-        "method": "GET",
+        "method": method,
         "path": path,
         "raw_path": path.encode(),
         "query_string": b"",
@@ -169,6 +169,15 @@ async def test_s7_a_mistake_of_ours_has_the_exact_policy(tmp_path: Path, path: s
     assert said[0]["status"] == status
     assert right(headers_of(said))
     assert [event["type"] for event in said].count("http.response.start") == 1
+
+
+async def test_head_is_over_with_its_head(tmp_path: Path) -> None:
+    """Of an answer without end too: nobody waits for what is not sent."""
+    with contextlib.closing(Store(tmp_path)) as store:
+        cookie = f"{SESSION_COOKIE}={store.begin_session()}"
+        said = await asyncio.wait_for(asked(store, "/endless", cookie, "HEAD"), 30)
+    assert said[0]["status"] == 200
+    assert said[1:] == [{"type": "http.response.body", "body": b"", "more_body": False}]
 
 
 async def test_a_long_answer_ends_with_its_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
