@@ -184,7 +184,8 @@ class Sealing:
 
     async def flush(self, *, seal: bool) -> None:
         """Commit what was read up to now, and seal it if told to; a disk that refuses keeps it in memory."""
-        record = self._take(seal)
+        # A seal that the disk refused is owed, and made below: what was recorded since must then stand alone too.
+        record = self._take(seal or self._seal_owed)
         if record is not None:
             row = Row(FINE, record.lot, record.first_ms, record.last_ms, record.count, record.payload)
             self._keep(row)

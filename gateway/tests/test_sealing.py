@@ -174,6 +174,33 @@ async def test_a_seal_that_failed_is_made_up_for_at_the_next_commit(metering: Me
     assert sorted(metering.content()) == sorted(metering.put)
 
 
+async def test_a_seal_that_is_owed_ends_its_lot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that has room for rows and none for a segment, then room again: what came meanwhile stands alone too."""
+    first = Metering(tmp_path / "outbox.db")
+    first.read(2)
+    await first.sealing.flush(seal=True)
+    first.read(2)
+
+    def refuse(*_: object) -> None:
+        raise StorageError("no room for a segment")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(first.store.outbox, "seal", refuse)
+        await first.sealing.flush(seal=True)
+    for seal in (False, False, True):
+        first.read(2)
+        await first.sealing.flush(seal=seal)
+    assert sorted(first.content()) == sorted(first.put)
+    first.read(2)
+    await first.sealing.flush(seal=False)
+    first.close()
+    second = Metering(tmp_path / "outbox.db", seed=2)
+    second.read(2)
+    await second.sealing.flush(seal=True)
+    assert sorted(second.content()) == sorted(first.put + second.put)
+    second.close()
+
+
 async def test_a_full_quota_drops_the_oldest_and_goes_on_metering(tmp_path: Path) -> None:
     """Over the quota the newest readings are kept, the loss is recorded as a range, and the status says how much."""
     metering = Metering(tmp_path / "outbox.db", quota_pages=80)
