@@ -2,20 +2,30 @@
 # Builds dist/building-gateway_VERSION_ARCHITECTURE.deb for Debian 12 (bookworm, Python 3.11): the agent with everything
 # of Python that it needs, from lock/agent.txt by its hashes. What is packed are the files that git knows; times are the
 # last commit's, so that a commit always gives the same bytes. Compiled wheels tie a package to one minor of Python.
-#   systemd/package/build.sh [ARCHITECTURE...]      (amd64 arm64)
+#   systemd/package/build.sh [--version VERSION] [--into FOLDER] [ARCHITECTURE...]      (of the commit, dist, amd64 arm64)
 set -euo pipefail
+say() { printf 'package: %s\n' "$*"; }
+version="" dist=""
+while [ $# -gt 0 ]; do
+    case "$1" in
+        --version) version=${2:?a version of Debian\'s form}; shift 2 ;;
+        --into) dist=$(realpath --no-symlinks "${2:?a folder}"); shift 2 ;;
+        -*) say "unknown option $1: --version or --into"; exit 2 ;;
+        *) break ;;
+    esac
+done
 cd "$(dirname "$0")/../.."
 umask 022
 export LC_ALL=C SOURCE_DATE_EPOCH PYTHONDONTWRITEBYTECODE=1
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
-say() { printf 'package: %s\n' "$*"; }
 
 command -v dpkg-deb >/dev/null || { say "needs dpkg-deb, of Debian's package dpkg"; exit 2; }
 python=$PWD/.venv/bin/python
-dist=$PWD/dist
+dist=${dist:-$PWD/dist}
 number=$(sed -n 's/^version = "\(.*\)"$/\1/p' pyproject.toml | head -1)
 # A release is a commit with its tag; every other one comes before it, later ones after earlier ones.
-if git describe --exact-match --tags --match "v$number" >/dev/null 2>&1; then version=$number
+if [ -n "$version" ]; then :
+elif git describe --exact-match --tags --match "v$number" >/dev/null 2>&1; then version=$number
 else version="$number~$(date -u -d "@$SOURCE_DATE_EPOCH" +%Y%m%d%H%M%S)"
 fi
 [ -z "$(git status --porcelain --untracked-files=no)" ] || say "the tree has changes that are not committed; they are packed too"
@@ -52,7 +62,7 @@ one_architecture() {
     find "$lib" \( -name direct_url.json -o -name RECORD -o -name REQUESTED -o -name INSTALLER \) -delete
 
     install -m 755 systemd/package/gateway "$root/usr/bin/gateway"
-    install -m 644 systemd/gateway.service "$root/usr/lib/systemd/system/"
+    install -m 644 systemd/gateway.service systemd/gateway-web.{service,socket} "$root/usr/lib/systemd/system/"
     install -m 644 systemd/sysusers.conf "$root/usr/lib/sysusers.d/building-gateway.conf"
     install -m 644 systemd/tmpfiles.conf "$root/usr/lib/tmpfiles.d/building-gateway.conf"
     install -m 644 systemd/udev.rules "$root/usr/lib/udev/rules.d/60-building-gateway.rules"
@@ -67,7 +77,8 @@ one_architecture() {
     find "$lib" -type f -exec chmod 644 {} +
     find "$root" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
     local deb=$dist/building-gateway_${version}_$architecture.deb
-    dpkg-deb --root-owner-group -Zxz --build "$root" "$deb" >/dev/null
+    # One thread: with more, the bytes would depend on how many there are.
+    dpkg-deb --root-owner-group --threads-max=1 -Zxz --build "$root" "$deb" >/dev/null
     say "$(du -h --apparent-size "$deb" | cut -f1) ${deb#"$PWD/"}  $(sha256sum "$deb" | cut -c1-16)"
 }
 
