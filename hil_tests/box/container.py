@@ -104,6 +104,9 @@ class Box:
             )
         try:
             self.until(self._booted, "a booted system", BOOT_S)
+        except TimeoutError as error:
+            self._end()
+            raise CannotRun(f"no box boots here: {error}") from error
         except BaseException:
             self._end()
             raise

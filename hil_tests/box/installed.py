@@ -154,5 +154,6 @@ def _hand_over(whole: Whole, folder: Path) -> None:
         linky_mode="standard",
     )
     site = folder / "site.toml"
-    site.write_text(text.replace(str(STATE / "control.sock"), str(SOCKET)), "utf-8")
+    control = f'socket = "{SOCKET}"\nact_group = "gateway-act"'
+    site.write_text(text.replace(f'socket = "{STATE / "control.sock"}"', control), "utf-8")
     site.chmod(0o644)

@@ -18,7 +18,7 @@ from hil_tests.demo.verdict import Span
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-OURS = ("gateway",)
+OURS = ("gateway", "gateway-web")
 """Users, and groups of the same name, that the package makes and that own something."""
 
 WATCHDOG_DROP_IN = """
@@ -162,8 +162,12 @@ async def test_removed_it_keeps_everything_and_purged_nothing(here: Installed) -
     assert box.run(f"find /proc -mindepth 1 -maxdepth 1 \\( {users} \\) -print").split() == []
     for listed in ("list-units", "list-unit-files"):
         assert box.run(f"systemctl {listed} --all --no-legend --plain 'gateway*'", status=None).split() == []
-    gone = ("/etc/gateway", "/var/lib/gateway", "/run/gateway", "/usr/bin/gateway")
+    gone = ("/etc/gateway", "/var/lib/gateway", "/var/lib/gateway-web", "/run/gateway", "/usr/bin/gateway")
     assert box.run(f"find {' '.join(gone)}", status=1).count("No such file") == len(gone)
 
 
-FINGERPRINTS = "cd /etc/gateway && find . -type f -exec sha256sum {} + | sort && stat -c '%n %U:%G %a' . keys keys/*"
+FINGERPRINTS = """
+find /etc/gateway /var/lib/gateway-web/page.pem -exec stat --format '%n %U:%G %a' {} + | sort
+find /etc/gateway /var/lib/gateway-web/page.pem -type f -exec sha256sum {} + | sort
+"""
+"""Whose the site, the keys and the page's certificate are, and what is in them."""

@@ -17,7 +17,8 @@ SECRETS = re.compile(
     rb"|\$(?:1|5|6|y|2[aby])\$[./A-Za-z0-9]{8,}\$[./A-Za-z0-9]{20}"  # one of /etc/shadow
     rb"|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{36}\b|\bglpat-[A-Za-z0-9_-]{20}|\bxox[bap]-[0-9]{8}"
     rb"|\beyJ[A-Za-z0-9_-]{16,}\.eyJ[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}"  # a JSON web token
-    rb"|[a-z]+://[^\s/@:\"'<>{}\[\]]+:[^\s/@:\"'<>{}\[\]]{3,}@[a-z0-9]"  # a password in an address
+    # A password in an address, but for "pass", as documentation has it.
+    rb"|[a-z]+://[^\s/@:\"'<>{}\[\]]+:(?!pass(?:word)?@)[^\s/@:\"'<>{}\[\]]{3,}@[a-z0-9]"
 )
 SECRET_NAMES = re.compile(
     r"\.(?:key|p12|pfx|jks|kdbx|netrc|htpasswd)$|(?:^|/)(?:page|outbox|journal)\.db|(?:^|/)id_[a-z0-9]+$"
