@@ -24,7 +24,7 @@ def passwd(folder: Path, *, as_json: bool) -> int:
         store = Store(folder)
         try:
             code = store.make_code()
-            addresses = store.addresses() or [f"https://{socket.gethostname()}.local/"]
+            addresses = _reached(store.addresses())
         finally:
             store.close()
         file = folder / certificate.FILE
@@ -50,6 +50,17 @@ It can be used once, until {until}, and replaces any code made before.
 2. The browser warns, as the gateway made its certificate itself. Compare the SHA-256 fingerprint, then go on:
    {fingerprint}
 3. Type the code and choose the password. A password that is set stays in force until then."""
+
+
+def _reached(served: list[str]) -> list[str]:
+    """Put the machine's addresses first where only its name is known: a page that systemd shut off knows no other."""
+    by_name = f"https://{socket.gethostname()}.local"
+    known = served or [f"{by_name}/"]
+    if not all(each.startswith(by_name) for each in known):
+        return known
+    rest = known[0].removeprefix(by_name)
+    hosts = (f"[{each}]" if ":" in each else each for each in certificate.own_addresses())
+    return [*(f"https://{host}{rest}" for host in hosts), *known]
 
 
 def _places(addresses: list[str]) -> str:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import socket
 import ssl
 import stat
 import subprocess
@@ -55,6 +56,20 @@ def test_a_page_that_never_ran_is_named_by_the_machine(tmp_path: Path, capsys: p
     assert code_of("passwd", "--state", tmp_path / "new") == 0
     assert ".local/first-use" in capsys.readouterr().out
     assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
+
+
+def test_a_page_that_knows_only_its_name_is_named_by_address_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under its unit the page sees no network; who asks on the machine is told what a phone without mDNS can open."""
+    monkeypatch.setattr("gateway.web.certificate.own_addresses", lambda: ["192.0.2.7", "2001:db8::7"])
+    by_name = f"https://{socket.gethostname()}.local:444/"
+    store = Store(tmp_path)
+    store.set_addresses([by_name])
+    store.close()
+    assert code_of("passwd", "--state", tmp_path, "--json") == 0
+    told = json.loads(capsys.readouterr().out)["addresses"]
+    assert told == ["https://192.0.2.7:444/", "https://[2001:db8::7]:444/", by_name]
 
 
 def test_a_folder_that_cannot_be_is_exit_5(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
