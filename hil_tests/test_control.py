@@ -1,12 +1,16 @@
 """The control socket of the whole agent: what people on site see and order there, while the centre sheds."""
 
 import asyncio
+import contextlib
+import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
 from gateway.control import client
+from gateway.wire.messages import Alarm
 from hil_tests.bench.site import LINKY
-from hil_tests.bench.whole import Whole
+from hil_tests.bench.whole import PATIENCE_S, Whole
 from hil_tests.test_commands import answer, commanded
 
 EAST = f"{LINKY}.east"
@@ -28,8 +32,20 @@ def _commands_until(whole: Whole, last: str) -> list[str]:
     return heard
 
 
+async def _alarms(whole: Whole) -> list[tuple[str, str]]:
+    """Give kind and text of each alarm that the centre has verified and kept, once there is one."""
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        with contextlib.closing(sqlite3.connect(whole.folder / "centre.db")) as kept:
+            found = [Alarm.decode(payload) for (payload,) in kept.execute("SELECT payload FROM alarm")]
+        if found:
+            return [(each.kind, each.text) for each in found]
+        await asyncio.sleep(0.1)
+    raise TimeoutError("the centre has kept no alarm")
+
+
 async def test_an_opt_out_ends_what_the_centre_sheds(tmp_path: Path) -> None:
-    """People on site end a shed and bar the next one; the loads go back, the centre is answered, listeners hear it."""
+    """People on site end a shed and bar the next one; the loads go back, the centre is told who and why."""
     async with commanded(tmp_path) as (whole, _, before):
         listening = asyncio.create_task(asyncio.to_thread(_commands_until, whole, "rejected"))
         command = await whole.centre.shed(whole.gateway, 40, 600)
@@ -46,6 +62,8 @@ async def test_an_opt_out_ends_what_the_centre_sheds(tmp_path: Path) -> None:
         assert (opt_out["target"], opt_out["reason"], opt_out["role"]) == ("building", "visite", "manager")
         barred = await whole.centre.shed(whole.gateway, 40, 600)
         await answer(whole, barred, "rejected")
+        told_centre = await _alarms(whole)
+        assert ("opt_out", "building for 600 s, by the manager: visite") in told_centre
         async with asyncio.timeout(20):
             heard = await listening
         assert (heard[0], heard[-1]) == ("received", "rejected")

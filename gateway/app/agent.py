@@ -46,7 +46,7 @@ from gateway.wire.schema import Schema
 log = logging.getLogger(__name__)
 
 PAGES_A_MB = 256
-CAPABILITIES = ("shed", "cancel", "resend")
+CAPABILITIES = ("shed", "cancel", "modify", "resend")
 
 
 class Agent:

@@ -56,6 +56,7 @@ class Commanding:
         alarm: Callable[[str, str], None],
     ) -> None:
         self._clock = clock
+        self._alarm = alarm
         self._power = [MeterPower(latest.get, f"{site.shedding.meter}.{label}") for label in POWER_LABELS]
         self._meter = next((meter for meter in devices.linky if meter.name == site.shedding.meter), None)
         self._overrun = _overrun(devices) if site.shedding.overrun else None
@@ -126,8 +127,12 @@ class Commanding:
             group.create_task(self._link.run(), name="link")
 
     async def order(self, order: LocalOrder) -> Ruling:
-        """Have an order of someone on site carried out, and say at once whether it is."""
-        return await self._executor.submit(order)
+        """Have an order of someone on site carried out, say at once whether it is, and tell the centre of it."""
+        ruling = await self._executor.submit(order)
+        if ruling.accepted:
+            lasts = f" for {order.duration_s} s" if order.duration_s else ""
+            self._alarm(order.operation.value, f"{order.target}{lasts}, by the {order.role}: {order.reason}")
+        return ruling
 
     def opt_outs(self) -> tuple[OptOut, ...]:
         """Give who has opted out."""

@@ -65,7 +65,7 @@ def why(error: OSError, settings: UplinkSettings) -> str:
     if isinstance(error, ConnectionRefusedError):
         return f"{where}: nothing listens there: check host and port, and that the broker runs"
     if isinstance(error, socket.gaierror):
-        return f"{where}: the name is unknown ({error.strerror}): check uplink host and the DNS of this network"
+        return f"{where}: the name is unknown ({error.strerror}): check [broker] host and the DNS of this network"
     if isinstance(error, TimeoutError):
         return f"{where}: no answer: check the address, and that the network lets port {settings.port} out"
     return f"{where}: {error.strerror or error}: check the network"
@@ -88,7 +88,7 @@ def why_closed(settings: UplinkSettings, now: dt.datetime | None = None) -> str:
 
 def _why_not_trusted(error: ssl.SSLCertVerificationError, settings: UplinkSettings) -> str:
     today = f"this machine's clock says {dt.datetime.now(dt.UTC):%Y-%m-%d}"
-    mend = f"put the name it has into uplink host, or renew it with {settings.host}"
+    mend = f"put the name it has into [broker] host, or renew it with {settings.host}"
     reasons = {
         _NOT_YET_VALID: f"its certificate is not valid yet, and {today}: check the clock",
         _EXPIRED: f"its certificate has expired, and {today}: renew it there, or check the clock",

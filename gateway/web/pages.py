@@ -157,7 +157,7 @@ class Pages:
         target = (await fields(request)).get("target", "")
         if not target:
             return await self._refused(request, 422, "opt_out.incomplete")
-        ending = self._agent.end(f"/v1/opt-out/{quote(target, safe='')}", {"reason": "page", "role": ROLE})
+        ending = self._agent.end(f"/v1/opt-out/{quote(target, safe='')}", {"reason": "ended on the page", "role": ROLE})
         return await self._ordered(request, ending, "opt_in", target)
 
     async def _ordered(self, request: Request, order: Awaitable[object], kind: str, about: str) -> Response:
