@@ -53,11 +53,13 @@ async def test_fewer_than_ten_commands_from_the_package_to_verified_readings(her
 
 
 async def test_the_box_says_by_itself_how_it_is(here: Installed) -> None:
-    """The guide's last command, typed once all is read, tells who it is and that it is connected."""
+    """Once all is read, the status tells who it is and that it is connected, and the doctor finds nothing."""
     said = await here.type("sudo gateway status")
     assert GATEWAY in said
     assert VERSION in said
     assert "connected" in said
+    # It ends with another status where anything that it looks at has failed: keys, folders, meters, link.
+    assert "failed" not in await here.type("sudo gateway doctor")
 
 
 async def test_the_agent_works_confined(here: Installed) -> None:

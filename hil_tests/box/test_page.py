@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from hil_tests.box.container import Box
+from hil_tests.box.guide import GUIDE
 from hil_tests.box.installed import GATEWAY, Installed, installed
 from hil_tests.box.packages import Packages
 from hil_tests.box.visitor import Visitor
@@ -166,3 +167,13 @@ async def test_with_the_agent_dead_the_page_says_so(here: Installed, manager: Vi
         return "The gateway does not answer." not in manager.look("/")[1]
 
     await asyncio.to_thread(box.until, speaks, "a page that sees its agent again")
+
+
+async def test_who_wants_no_page_closes_it(here: Installed) -> None:
+    """The guide's command for that takes socket and process away, and the agent goes on."""
+    (command,) = re.findall(r"`(sudo systemctl disable [^`]*)`", GUIDE.read_text("utf-8"))
+    await here.type(command)
+    said = here.box.run("ss --no-header --listening --tcp --numeric")
+    assert ":443 " not in said
+    assert here.box.unit("gateway-web")["ActiveState"] == "inactive"
+    assert here.box.unit("gateway")["ActiveState"] == "active"
