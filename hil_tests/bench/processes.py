@@ -108,7 +108,7 @@ class Agent:
         """Whether the process lives."""
         return self._process is not None and self._process.returncode is None
 
-    async def start(self) -> None:
+    async def start(self, *options: str) -> None:
         """Start it; `serving` waits until it answers."""
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
@@ -118,6 +118,7 @@ class Agent:
                 "run",
                 "--config",
                 str(self._site),
+                *options,
                 stdin=DEVNULL,
                 stdout=log,
                 stderr=log,

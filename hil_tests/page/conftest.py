@@ -1,4 +1,4 @@
-"""One browser for all tests of the page; one building for the tests of a file, which leave it as they found it."""
+"""One browser and one building, lived in, for the tests of the page, which leave it as they found it."""
 
 import os
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ async def browser() -> AsyncIterator[Browser]:
         yield running
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="package")
+@pytest_asyncio.fixture(scope="package", loop_scope="package")
 async def house(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
     """A building, lived in, with a page that is set up."""
     async with housed(tmp_path_factory.mktemp("house"), browser) as running:

@@ -1,6 +1,7 @@
 """What holds of every state of every page: it fits each width, it can be read and touched, and its picture is kept."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]
@@ -26,10 +27,10 @@ _SMALL_TARGETS = """(least) => [...document.querySelectorAll("a, button, input:n
 """
 
 
-async def looked_at(tab: Tab, name: str, pictures: Path) -> None:
-    """Hold what is shown now against all of it, in every width; without scripts, axe and measuring are not there."""
+async def looked_at(tab: Tab, name: str, pictures: Path, widths: Sequence[int] = WIDTHS) -> None:
+    """Hold what is shown now against all of it, in every width."""
     wrong = []
-    for width in WIDTHS:
+    for width in widths:
         await tab.page.set_viewport_size({"width": width, "height": HEIGHT})
         tall = await tab.page.evaluate("document.documentElement.scrollHeight")
         await tab.page.screenshot(path=pictures / f"{name}-{tab.language}-{width}.png", full_page=tall < TALLEST)
