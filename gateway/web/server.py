@@ -40,7 +40,7 @@ LAST_WORDS_S = 1.0
 """How long requests may go on when we are told to end."""
 
 _FIRST_PASSED_FD = 3
-_TLS_BUFFER = 32 * 1024
+_TLS_BUFFER = 16 * 1024
 
 
 class ListenError(Exception):
