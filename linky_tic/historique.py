@@ -36,7 +36,9 @@ def _phases(name: str, meaning: str) -> tuple[Label, ...]:
 HISTORIQUE: tuple[Label, ...] = (
     *_phases("ADIR", "current above the subscribed one, in three-phase short frames only"),
     _row("ADCO", serial(12), "", "address of the meter, its serial number", PERSONAL),
-    _row("OPTARIF", shape(4, rb"BASE|HC\.\.|EJP\.|BBR[ -~]"), "", "tariff option"),
+    # The letter of Tempo holds the programmes of two circuits in its bits 4 to 0, bit 5 is 1 and bit 6 is 0, to which
+    # the checksum is blind. Second-hand: the teleinfo binding of openHAB, which reads the two programmes out of it.
+    _row("OPTARIF", shape(4, rb"BASE|HC\.\.|EJP\.|BBR[ -?]"), "", "tariff option"),
     _row("ISOUSC", digits(2), "A", "subscribed current"),
     _row("BASE", _INDEX, "Wh", "index, base option"),
     _row("HCHC", _INDEX, "Wh", "index, off-peak hours"),

@@ -224,7 +224,7 @@ def test_any_pieces_give_the_same_events(data: bytes, cuts: list[int]) -> None:
     assert all(group.valid or group.value is None for group in groups_of(events))
 
 
-TEXTS = frozenset({"NGTF", "LTARF", "MSG1", "MSG2", "OPTARIF"})
+TEXTS = frozenset({"NGTF", "LTARF", "MSG1", "MSG2"})
 """Labels whose value may be any text: bit 6 turns one letter into another, and the checksum is blind to it."""
 
 
