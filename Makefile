@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine: make demo, make test. Each installs what it needs first.
-.PHONY: help package demo test fuzz-control test-fresh check format lock bench bench-main bench-faces clean
+.PHONY: help package demo test fuzz-control screenshots test-fresh check format lock bench bench-main bench-faces clean
 .DEFAULT_GOAL := help
 
 VENV := .venv
@@ -25,6 +25,9 @@ fuzz-control: $(VENV)/.test  ## requests of every kind to the control socket, fo
 
 test-box: $(VENV)/.test  ## the package in a clean Debian 12 with its own systemd (root, mmdebstrap, systemd-nspawn)
 	@BOX_REQUIRED=1 $(BIN)/python -m pytest hil_tests/box
+
+screenshots: $(VENV)/.test  ## the pictures of the guides, docs/screenshots, taken by the tests of the page
+	@$(BIN)/python -m hil_tests.page.screenshots
 
 test-fresh:  ## demo and tests on fresh Debian 12 and 13 (root; FRESH_RUN and more: see hil_tests/fresh_machine.sh)
 	@hil_tests/fresh_machine.sh
