@@ -153,7 +153,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "The gateway does not answer: nothing was changed, or it is not known. Look again in a moment.",
     ),
     "power": ("Puissance", "Power"),
-    "power.none": ("Aucun compteur d’électricité n’a encore été lu.", "No electricity meter has been read yet."),
+    "power.none": ("Aucun compteur d’électricité ne dit de puissance.", "No electricity meter tells a power."),
     "given": ("Injectée", "Fed in"),
     "subscribed": ("Souscrite", "Subscribed"),
     "phase": ("Phase", "Phase"),
