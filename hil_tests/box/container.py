@@ -70,6 +70,7 @@ class Box:
         self._base = base
         self._folder = folder
         self._binds = binds
+        self._name = f"box-{os.getpid()}"
         self.log = folder / "box.log"
         self._launched: subprocess.Popen[bytes] | None = None
         self._nspawn = 0
@@ -81,7 +82,7 @@ class Box:
         arguments = [
             "--quiet",
             "--boot",
-            f"--machine=box-{os.getpid()}",
+            f"--machine={self._name}",
             "--register=no",
             "--keep-unit",
             "--settings=no",
@@ -90,7 +91,7 @@ class Box:
             "--timezone=off",
             "--link-journal=no",
             "--network-namespace-path=/proc/self/ns/net",
-            "--capability=CAP_BPF,CAP_PERFMON",
+            "--capability=CAP_BPF,CAP_PERFMON,CAP_NET_ADMIN",
             "--system-call-filter=bpf",
             *(f"--bind={there.resolve()}:{inside}" for inside, there in self._binds.items()),
         ]
@@ -191,6 +192,8 @@ class Box:
                 launched.wait(PATIENCE_S)
         launched.kill()
         launched.wait()
+        with suppress(OSError):  # systemd-nspawn leaves it where /run is on a disk
+            Path("/run/systemd/nspawn/propagate", self._name).rmdir()
 
 
 def _child(parent: int, name: str) -> int:
