@@ -11,7 +11,7 @@ from linky_tic.label import Mode
 
 _ENOUGH_GROUPS = 2
 """Valid groups that settle a mode: noise that passes checksum and grammar is rare, twice in a row unheard of."""
-_TRY_MS = {Mode.STANDARD: 2_000, Mode.HISTORIQUE: 2_500}
+_TRY_MS = {mode: 2_000 if mode is Mode.STANDARD else 2_500 for mode in Mode}
 """Longer than the longest group takes with the gaps of the norm, many times over; all modes are tried in under 5 s."""
 _LOST_MS = 3_000
 """So long without a valid group although characters come: the mode or the speed has changed."""

@@ -11,9 +11,10 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
+from linky_tic.family import Family
 from linky_tic.group import Group, Reason, judge, label_at, refused
 from linky_tic.label import Mode
-from linky_tic.labels import LONGEST_GROUP
+from linky_tic.labels import LONGEST_GROUP, MOST_LABELS
 from linky_tic.plausibility import judge_power
 
 STX, ETX, EOT, LF, CR = 0x02, 0x03, 0x04, 0x0A, 0x0D
@@ -26,8 +27,8 @@ _START = -1
 _CONTENT_LIMIT = LONGEST_GROUP
 _TAIL_LIMIT = _CONTENT_LIMIT + 2
 """What is kept of an unfinished piece: enough to know that it is too long, a damaged LF before it included."""
-_GROUPS_LIMIT = 160
-"""More than any frame has (the norm's 71 labels); a stream that never ends a frame stays bounded."""
+_GROUPS_LIMIT = 2 * MOST_LABELS
+"""More than any frame has (a four-quadrant ICE sends most labels twice); one that never ends stays bounded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ Event = Group | Frame
 
 
 class Decoder:
-    """Decodes one line; `mode` None finds each group's mode from its separator, else the other mode's are refused.
+    """Decodes one line; with a `mode`, groups of any other are refused, else the line tells it (see `family`).
 
     A Group is given as soon as its CR is fed; a Frame follows with the same groups, judged together (`suspect`).
     Memory is bounded whatever is fed; no bytes make it raise.
@@ -56,6 +57,7 @@ class Decoder:
 
     def __init__(self, mode: Mode | None = None) -> None:
         self._mode = mode
+        self._family = Family(mode)
         self._reset()
 
     def _reset(self) -> None:
@@ -77,11 +79,14 @@ class Decoder:
         return events
 
     def flush(self) -> list[Event]:
-        """End the stream: give what was left open, a cut group and an incomplete frame; then it can be fed anew."""
+        """End the stream: give what was left open, a cut group and an incomplete frame; then it can be fed anew.
+
+        The family that the stream has shown is still known: a pause changes no meter.
+        """
         events: list[Event] = []
         content = self._opened(self._tail)
         if content:
-            self._add(refused(*label_at(content), Reason.CUT), events)
+            self._cut(content, events)
         self._end(events, complete=False)
         self._reset()
         return events
@@ -91,9 +96,11 @@ class Decoder:
         if content is not None:
             if delimiter != CR or len(content) > _CONTENT_LIMIT:
                 if content:
-                    self._add(refused(*label_at(content), Reason.CUT), events)
-            else:
+                    self._cut(content, events)
+            elif self._mode is not None:
                 self._add(judge(content, self._mode), events)
+            else:
+                self._add(self._family.judge(content), events)
         elif piece and delimiter == CR and self._before != _START:
             self._add(refused(None, None, Reason.CUT), events)
         if delimiter in (STX, ETX, EOT):
@@ -108,6 +115,9 @@ class Decoder:
         if self._before == CR and piece and piece[0] in _DAMAGED_LF:
             return piece[1:]
         return None
+
+    def _cut(self, content: bytes, events: list[Event]) -> None:
+        self._add(refused(*label_at(content, self._family.known), Reason.CUT), events)
 
     def _add(self, group: Group, events: list[Event]) -> None:
         events.append(group)

@@ -6,7 +6,8 @@ téléreport concentrator with its GAZ and AUTRE) are second-hand: their norm, E
 
 from linky_tic.label import Grammar, Label, Mode, digits, hexadecimal, serial, shape
 
-_INDEX = digits(9)
+# 9 digits, but 8 from a téléreport concentrator (second-hand: the specification, section 6).
+_INDEX = Grammar(9, shape(9, rb"[0-9]{8,9}").pattern, 10)
 _AMPERES = digits(3)
 
 TRI, PERSONAL = "tri", "personal"

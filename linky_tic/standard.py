@@ -4,6 +4,8 @@ Source: Enedis-NOI-CPT_54E version 3, section 6.2 (table of the standard groups)
 the same norm allows a label 8; that is how meters send it.
 """
 
+from dataclasses import replace
+
 from linky_tic.label import (
     Grammar,
     Label,
@@ -110,3 +112,10 @@ STANDARD: tuple[Label, ...] = (
     _row("PJOURF+1", _CALENDAR, "", "supplier's calendar of tomorrow"),
     _row("PPOINTE", _CALENDAR, "", "supplier's calendar of the next mobile peak"),
 )
+
+WITH_UNDERSCORE: tuple[Label, ...] = tuple(
+    replace(label, name=label.name.replace("-1", "_1"))
+    for label in STANDARD
+    if label.name.endswith("-1") and not label.name.startswith("SMAXIN")
+)
+"""SMAXSN_1 and others, as meters of one maker write SMAXSN-1 (second-hand: Watteco's TIC tools, on ISKRA meters)."""

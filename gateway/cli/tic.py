@@ -117,9 +117,11 @@ class _Table:
     @staticmethod
     def _row(group: Group) -> str:
         if not group.valid or group.mode is None:
-            return f"{group.label or '?':<10} rejected: {group.reason}\n"
+            text = f": {group.value}" if group.value is not None else ""
+            return f"{group.label or '?':<10} rejected: {group.reason}{text}\n"
         known = BY_MODE[group.mode][group.label]
-        value = f"{group.value} {known.unit}".rstrip() if known.is_number else f"{group.value}"
+        has_unit = known.is_number and not known.grammar.suffixed
+        value = f"{group.value} {known.unit}".rstrip() if has_unit else f"{group.value}"
         note = f"  SUSPECT: {group.reason}" if group.suspect else ""
         return f"{group.label:<10} {group.horodate or '':<13} {value:<32} {known.meaning}{note}\n"
 

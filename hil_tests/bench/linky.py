@@ -1,4 +1,4 @@
-"""A Linky on a pty: frames of the present moment, in either mode, at the true speed of the line, with faults to order.
+"""A meter on a pty: frames of the present moment, in any mode, at the true speed of the line, with faults to order.
 
 A pty has no speed of its own: the master side looks at the one that the reader set, and gives it nonsense when it is
 wrong. It carries 7E1 as 8N1 with the parity in bit 7. A real line is not kept for anybody: what nobody reads is lost,
@@ -8,6 +8,7 @@ and the ledger says so.
 import asyncio
 import contextlib
 import os
+import re
 import select
 import termios
 import time
@@ -187,7 +188,7 @@ class BenchLinky:
     def _items(self) -> list[Item]:
         now = self._boot_ms()
         state = self._state(now)
-        if self.mode is Mode.STANDARD or state.phases == 1:
+        if self.mode is not Mode.HISTORIQUE or state.phases == 1:
             return items_of(self.mode, state)
         short = short_items(state)
         if short[0].label.startswith("ADIR"):
@@ -291,13 +292,18 @@ _TEXTS = frozenset(
     }
 )
 _HEXADECIMAL = frozenset({"STGE", "PPOT"})
+_NUMBER = re.compile(r"([+-]?[0-9]+)(?:[.,]([0-9]{2}))? ?[A-Za-z%]*")
+"""A number as any meter writes it: older ones set its unit behind it, and have hundredths."""
 
 
 def _value(item: Item) -> int | str:
     """Give what a group says, worked out here and not by the decoder that is under test."""
     if item.label in _TEXTS:
         return f"{item.horodate} {item.value}" if item.label[1:3] == "PM" else item.value
-    return int(item.value, 16 if item.label in _HEXADECIMAL else 10)
+    if item.label in _HEXADECIMAL:
+        return int(item.value, 16)
+    number = _NUMBER.fullmatch(item.value)
+    return int(number[1] + (number[2] or "")) if number else item.value
 
 
 def _winter_stamp() -> str:

@@ -1,4 +1,4 @@
-"""The other end of the line: what a meter in a given state sends, in either mode, for the tests and for the bench.
+"""The other end of the line: what a meter in a given state sends, in any mode, for the tests and for the bench.
 
 It shares nothing with the decoder but the names of the modes, so that a mistake in one is not hidden by the same in
 the other.
@@ -178,9 +178,94 @@ def short_items(state: MeterState) -> list[Item]:
     ]
 
 
+def jaune_items(state: MeterState) -> list[Item]:
+    """Give the groups of a frame of a yellow meter, which counts in kWh and kVA."""
+    year_month_day, hour, minute = state.stamp[1:7], state.stamp[7:9], state.stamp[9:11]
+    month, day = year_month_day[2:4], year_month_day[4:]
+    kva = sum(state.power_va) // 1_000
+    four = ":".join(f"{n:05}" for n in (kva, kva + 7, 0, 99_999))
+    six = ":".join(f"{wh // 1_000 % 1_000_000:06}" for wh in state.indexes_wh[:6])
+    return [
+        Item(
+            "JAUNE",
+            f"{hour}:{minute}:{day}:{month}:{_CODES[state.running - 1]}:{'D' if state.overrun else ' '}:{kva:05}:01",
+        ),
+        Item("ENERG", six),
+        Item("PERCC", f"01:{month}:00:02"),
+        *(Item(label, four) for label in ("PMAXC", "TDEPA")),
+        Item("PERCP", "01:11:02:01"),
+        *(Item(label, four) for label in ("PMAXP", "PSOUSC", "PSOUSP")),
+        Item("FCOU", "23:30:07"),
+    ]
+
+
+def emeraude_items(state: MeterState) -> list[Item]:
+    """Give the groups of a frame of an ICE meter: the general ones, then the periods p and p1."""
+    date, kw = _short_date(state.stamp), sum(state.power_va) // 1_000
+    items = [Item("CONTRAT", "BASE_A8"), Item("DATECOUR", date), Item("EA", f"{state.east_wh % 100_000:05}Wh")]
+    items += [Item("ERP", f"{state.reactive_varh[0]:05}varh"), Item("PTCOUR", _CODES[state.running - 1])]
+    items += [Item("PREAVIS", "DEP")] if state.overrun else []
+    for n in range(1, 7):
+        items += [Item(f"DATEPA{n}", date), Item(f"PA{n}", f"{kw:05} kW" if n == 1 else f"{kw:05}kW")]
+    for period in ("p", "p1"):
+        items += [
+            Item(f"DEBUT{period}", date),
+            Item(f"FIN{period}", "00/00/00 00:00:00"),
+            Item(f"CAF{period}", "00002"),
+        ]
+        for letters, unit in (("EA", "kWh"), ("ERP", "kvarh"), ("ERN", "kvarh")):
+            for code, wh in zip(_CODES, state.indexes_wh, strict=False):
+                items += [Item(f"{letters}{period}{code}", f"{wh // 1_000:07}{unit}")]
+    items += [Item("KDC", "100%"), Item("KDCD", "85%")]
+    items += [Item(f"PS{code}", f"{state.subscribed_kva}kW") for code in _CODES]
+    items += [Item("PA1MN", f"{kw}kW"), Item("PREA1MN", f"-{kw}kvar"), Item("TGPHI", "-00000,12")]
+    return [*items, Item("U10MN", "20012V")]
+
+
+def pme_pmi_items(state: MeterState) -> list[Item]:
+    """Give the groups of a frame of a PME-PMI meter of 2013: numbers without leading zeros, each with its unit."""
+    date, kw, period = _short_date(state.stamp), sum(state.power_va) // 1_000, _CODES[state.running - 1]
+    kwh = state.indexes_wh[state.running - 1] // 1_000
+    items = [Item("ADS", state.adsc), Item("MESURES1", "BT 4 SUP36"), Item("DATE", date)]
+    for flow, wh in (("s", state.east_wh), ("i", state.injected_wh)):
+        items += [Item(f"EA_{flow}", f"{wh}Wh"), Item(f"ER+_{flow}", "12varh"), Item(f"ER-_{flow}", "0varh")]
+        items += [Item(f"EAPP_{flow}", f"{wh + 3}VAh")]
+    items += [Item("PTCOUR1", period), Item("TARIFDYN", "INACTIF"), Item("ETATDYN1", "000"), Item("PREAVIS1", "TD-HPH")]
+    items += [Item("TDYN1FD", f"{date}-XXX"), Item("TDYN1FF", f"{date}-{period}")]
+    for n in range(1, 7):
+        items += [Item(f"DATEPA{n}", date), Item(f"PA{n}_s", f"{kw}kW"), Item(f"PA{n}_i", "0kW")]
+    items += [Item("DebP", date), Item("EAP_s", f"{kwh}kWh"), Item("EAP_i", "0kWh"), Item("ER+P_s", "7kvarh")]
+    items += [Item("ER-P_i", "0kvarh"), Item("DebP-1", date), Item("FinP-1", date), Item("EaP-1_s", f"{kwh}kWh")]
+    items += [Item("ER+P-1_s", "33kvarh"), Item("PS", f"{state.subscribed_kva}kVA")]
+    items += [Item("PREAVIS", "DEP")] if state.overrun else []
+    items += [Item("PA1MN", f"{kw}kW"), Item("PMAX_s", f"{kw}kVA"), Item("PMAX_i", "0kVA"), Item("TGPHI_s", "-2.83")]
+    items += [Item("MESURES2", "BT 4 SUP36"), Item("PTCOUR2", period), Item("DebP_2", date)]
+    return [*items, Item("EaP_s2", f"{kwh}kWh"), Item("EaP-1_s2", f"{kwh}kWh")]
+
+
 def items_of(mode: Mode, state: MeterState) -> list[Item]:
     """Give the groups of a frame of that mode."""
-    return standard_items(state) if mode is Mode.STANDARD else historique_items(state)
+    match mode:
+        case Mode.STANDARD:
+            return standard_items(state)
+        case Mode.HISTORIQUE:
+            return historique_items(state)
+        case Mode.JAUNE:
+            return jaune_items(state)
+        case Mode.EMERAUDE:
+            return emeraude_items(state)
+        case Mode.PME_PMI:
+            return pme_pmi_items(state)
+
+
+_CODES = ("HPH", "HCH", "HPE", "HCE", "P", "JA")
+"""Tariff periods of the older meters, one for each of the supplier's indexes."""
+
+
+def _short_date(stamp: str) -> str:
+    """Give the older meters' date, without a season."""
+    year, month, day, hour, minute, second = (stamp[at : at + 2] for at in range(1, 13, 2))
+    return f"{day}/{month}/{year} {hour}:{minute}:{second}"
 
 
 def _stge(state: MeterState) -> int:
