@@ -7,11 +7,13 @@ the state changes, never for each group.
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from enum import StrEnum
 
 from config.channel import Channel
 from drivers.errors import PortLeft
 from drivers.linky_channels import channels_of, reading_value
+from drivers.linky_listener import Listener
 from drivers.linky_search import ModeSearch
 from drivers.ports import Accept
 from drivers.reading import Quality, Reading
@@ -51,7 +53,7 @@ class LinkyMeter:
     """The Meter of the Linky on `port`; `mode` is "auto" (`remembered_mode` tried first), "historique" or "standard".
 
     `boot_ms` gives CLOCK_BOOTTIME in ms. Raises ValueError for another mode. Each frame gives one tick with every
-    valid group that is a value, also when the frame was cut: its good groups are good.
+    valid group that is a value, also when the frame was cut: its good groups are good. A `listener` may be set.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class LinkyMeter:
         self._name = name
         self._port = port
         self._boot_ms = boot_ms
+        self.listener: Listener | None = None
         self._mode = None if mode == "auto" else Mode(mode)
         remembered = Mode(remembered_mode) if remembered_mode in set(Mode) else None
         self._remembered = self._mode or remembered
@@ -77,6 +80,7 @@ class LinkyMeter:
         self._power: tuple[int, int] | None = None
         self._baud = self._search.trying.baud
         self._is_open = False
+        self._checked_by: str | None = None
         self._opened_ms = self._heard_ms = self._sense_ms = self._noise_ms = 0
         self._logged: dict[_Line, int] = {}
         self._last_line = _Line.CLOSED
@@ -109,6 +113,21 @@ class LinkyMeter:
     def line_mode(self) -> str | None:
         """The mode that the line had last, to be remembered over a restart; None while it was never found."""
         return None if self._remembered is None else self._remembered.value
+
+    @property
+    def found(self) -> Mode | None:
+        """The mode that the line has now; None while it is looked for."""
+        return self._search.found
+
+    @property
+    def speed(self) -> int:
+        """The speed that the port is set to, in bits a second."""
+        return self._baud
+
+    @property
+    def checked_by(self) -> str | None:
+        """Who checks parity: "the port" or "software"; None before the port was open."""
+        return self._checked_by
 
     @property
     def counters(self) -> dict[str, int]:
@@ -151,6 +170,7 @@ class LinkyMeter:
                 with SerialLine(self._port, self._baud) as line:
                     self._counters["openings"] += 1
                     self._is_open = True
+                    self._checked_by = line.checked_by
                     self._opened_ms = self._boot_ms()
                     if self._counters["openings"] == 1:
                         self._heard_ms = self._noise_ms = self._opened_ms
@@ -206,6 +226,9 @@ class LinkyMeter:
             self._baud = self._search.trying.baud
             self._deliver(self._decoder.flush(), now, accept)
             line.set_baud(self._baud)
+            self._checked_by = line.checked_by
+        if self.listener is not None:
+            self.listener.heard(data)
 
     def _deliver(self, events: Sequence[Event], at_ms: int, accept: Accept) -> None:
         for event in events:
@@ -224,6 +247,9 @@ class LinkyMeter:
     def _frame(self, frame: Frame, at_ms: int, accept: Accept) -> None:
         self._counters["frames" if frame.complete else "frames_incomplete"] += 1
         self._overrun.frame(frame)
+        judged = self._indexes.judge(frame.groups, at_ms)
+        if self.listener is not None:
+            self.listener.frame(replace(frame, groups=judged), at_ms)
         readings = {
             group.label: Reading(
                 self._channels[group.label],
@@ -231,7 +257,7 @@ class LinkyMeter:
                 at_ms,
                 Quality.SUSPECT if group.suspect else Quality.OK,
             )
-            for group in self._indexes.judge(frame.groups, at_ms)
+            for group in judged
             if group.valid and group.label in self._channels
         }
         self._counters["groups_suspect"] += sum(reading.quality is Quality.SUSPECT for reading in readings.values())
