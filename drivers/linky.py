@@ -23,6 +23,7 @@ from linky_tic.group import Group, Reason
 from linky_tic.label import Mode
 from linky_tic.overrun import OverrunWatch
 from linky_tic.plausibility import IndexWatch
+from linky_tic.stuck import StuckWatch
 
 _LOG = logging.getLogger(__name__)
 
@@ -77,6 +78,7 @@ class LinkyMeter:
         self._decoder = Decoder(self._mode)
         self._overrun = OverrunWatch()
         self._indexes = IndexWatch()
+        self._stuck = StuckWatch()
         self._power: tuple[int, int] | None = None
         self._baud = self._search.trying.baud
         self._is_open = False
@@ -247,7 +249,7 @@ class LinkyMeter:
     def _frame(self, frame: Frame, at_ms: int, accept: Accept) -> None:
         self._counters["frames" if frame.complete else "frames_incomplete"] += 1
         self._overrun.frame(frame)
-        judged = self._indexes.judge(frame.groups, at_ms)
+        judged = self._indexes.judge(self._stuck.judge(frame, at_ms), at_ms)
         if self.listener is not None:
             self.listener.frame(replace(frame, groups=judged), at_ms)
         readings = {

@@ -14,7 +14,11 @@ class UnknownLabelError(TicError):
 
 
 class HorodateError(TicError):
-    """A horodate is not SAAMMJJhhmmss."""
+    """A horodate is not SAAMMJJhhmmss, or an older meter's date not JJ/MM/AA HH:MM:SS."""
+
+
+class FieldsError(TicError):
+    """A value of several fields has not the fields that its label has."""
 
 
 class StatusError(TicError):

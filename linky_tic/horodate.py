@@ -1,10 +1,12 @@
 """The meter's time stamps, SAAMMJJhhmmss: S is the season and tells what UTC it was, except where it is a SPACE.
 
 H is winter (UTC+1), E is summer (UTC+2), in small letters when the meter doubts its own clock. DPMx and FPMx have a
-SPACE: their time is legal time in France, which is ambiguous for one hour a year.
+SPACE: their time is legal time in France, which is ambiguous for one hour a year. So is that of ICE and PME-PMI
+meters, JJ/MM/AA HH:MM:SS, which has no season at all.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -67,9 +69,27 @@ def parse_horodate(text: str) -> Horodate | None:
     if text[1:] == "0" * 12:
         return None
     season = match[1]
-    year, month, day, hour, minute, second = (int(piece) for piece in match.groups()[1:])
+    return Horodate(_local(text, match.groups()[1:]), season.upper(), season in "he")
+
+
+_SHORT = re.compile(r"([0-9]{2})/([0-9]{2})/([0-9]{2}) ([0-9]{2})([:/])([0-9]{2})\5([0-9]{2})")
+
+
+def parse_short_date(text: str) -> Horodate | None:
+    """Read JJ/MM/AA HH:MM:SS (or HH/MM/SS), legal time; None where the meter has no date; raise HorodateError."""
+    match = _SHORT.fullmatch(text)
+    if match is None:
+        raise HorodateError(f"{text!r} is not JJ/MM/AA HH:MM:SS (02E, the date of ICE and PME-PMI meters)")
+    day, month, year, hour, _, minute, second = match.groups()
+    if int(day) == int(month) == 0:
+        return None
+    return Horodate(_local(text, (year, month, day, hour, minute, second)), " ", degraded=False)
+
+
+def _local(text: str, pieces: Sequence[str]) -> datetime:
+    """Make the date and time of year to second; raise HorodateError with the text."""
+    year, month, day, hour, minute, second = map(int, pieces)
     try:
-        local = datetime(_CENTURY + year, month, day, hour, minute, second)  # noqa: DTZ001 - the season is the zone
+        return datetime(_CENTURY + year, month, day, hour, minute, second)  # noqa: DTZ001 - the season is the zone
     except ValueError as error:
         raise HorodateError(f"{text!r} is no date and time: {error}") from None
-    return Horodate(local, season.upper(), season in "he")

@@ -1,8 +1,8 @@
 """Whether the subscribed power is exceeded now: told at once, and over as soon as the meter says so.
 
 Standard: STGE bit 7. Historique: ADPS (or ADIRx on three-phase) is present only while it lasts, so its absence is the
-news. A three-phase meter sends a long frame, which never has ADIRx, after every 20 short ones: one long frame alone
-ends nothing.
+news. A three-phase meter, a Linky or a CBETM, sends a long frame, which never has ADIRx, after every 20 short ones:
+one long frame alone ends nothing.
 """
 
 from linky_tic.decoder import Frame
@@ -11,6 +11,8 @@ from linky_tic.label import Mode
 from linky_tic.status import parse_status
 
 _PRESENT = frozenset({"ADPS", "ADIR1", "ADIR2", "ADIR3"})
+_SHORT = frozenset({"ADCO", "IINST1", "IINST2", "IINST3"})
+"""What a three-phase short frame has besides ADIRx; a long one has more, PAPP not on every meter."""
 _DAMAGED_FRAMES = 3
 """So many frames without the label end an overrun where each is damaged and might have lost it."""
 
@@ -46,4 +48,4 @@ class OverrunWatch:
 def _needed(frame: Frame, labels: set[str]) -> int:
     if not frame.complete or not all(group.valid for group in frame.groups):
         return _DAMAGED_FRAMES
-    return 2 if "IINST1" in labels and "PAPP" in labels else 1
+    return 2 if "IINST1" in labels and labels - _SHORT else 1

@@ -13,7 +13,6 @@ from linky_tic.horodate import parse_horodate
 from linky_tic.label import Mode
 from linky_tic.labels import HISTORIQUE, LONGEST_GROUP, LONGEST_LABEL, STANDARD, label_of
 from linky_tic.overrun import OverrunWatch
-from linky_tic.plausibility import IndexWatch
 from linky_tic.status import Breaker, Colour, Contact, Euridis, PowerLine, parse_calendar, parse_relays, parse_status
 from linky_tic.tests.encoder import Item, MeterState, encode_frame, encode_group, items_of, short_items
 
@@ -229,31 +228,3 @@ def test_a_damaged_frame_does_not_end_an_overrun_at_once() -> None:
     told = encode_frame(Mode.HISTORIQUE, items_of(Mode.HISTORIQUE, MeterState(overrun=True)))
     lost = told.replace(b"ADPS", b"ADQS")
     assert _follow(OverrunWatch(), told + lost + told + lost + lost + lost) == [True] * 5 + [False]
-
-
-def _judged(watch: IndexWatch, index: int, now_ms: int) -> Group:
-    (group,) = watch.judge([Group("EAST", f"{index:09}", mode=Mode.STANDARD)], now_ms)
-    return group
-
-
-def test_an_index_that_goes_backwards_or_jumps_is_flagged() -> None:
-    """An index below the last one, or above what any meter can add in that time, is suspect and keeps its value."""
-    watch = IndexWatch()
-    assert not _judged(watch, 1_000_000, 0).suspect
-    assert not _judged(watch, 1_000_030, 1_000).suspect
-    jumped = _judged(watch, 1_400_030, 2_000)
-    assert (jumped.suspect, jumped.value, "too fast" in (jumped.reason or "")) == (True, "001400030", True)
-    back = _judged(watch, 1_000_031, 3_000)
-    assert (back.suspect, "backwards" in (back.reason or "")) == (True, True)
-    assert not _judged(watch, 1_000_032, 4_000).suspect
-    assert not _judged(watch, 1_200_000, 3_600_000).suspect
-
-
-@pytest.mark.parametrize(("power", "suspect"), [(831, False), (832, True), (48_370, True)])
-def test_a_power_that_its_current_cannot_carry_is_flagged(power: int, *, suspect: bool) -> None:
-    """SINSTSx is suspect above 1.2 x (IRMSx + 1) x URMSx, 831 VA at 2 A and 231 V, and stays valid."""
-    items = [Item("IRMS2", "002"), Item("URMS2", "231"), Item("SINSTS2", f"{power:05}"), Item("SINSTS3", "99999")]
-    *_, frame = Decoder().feed(encode_frame(Mode.STANDARD, items))
-    assert isinstance(frame, Frame)
-    assert [group.suspect for group in frame.groups] == [False, False, suspect, False]
-    assert all(group.valid and group.value is not None for group in frame.groups)
