@@ -6,13 +6,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Error, Page, Request, async_playwright
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Error, Page, Request, async_playwright, expect
 
 from gateway.web.words import Language, said
 
 PASSWORD = "trois chats verts dansent"  # noqa: S105 - of a test
 PATIENCE_MS = 30_000
 """A safety net: what is waited for comes much sooner, and no test measures time by it."""
+
+expect.set_options(timeout=PATIENCE_MS)
 
 WIDTHS = (360, 768, 1280)
 HEIGHT = 900

@@ -68,7 +68,7 @@ async def test_a_meter_that_falls_silent_is_named_and_its_values_are_greyed(hous
             assert await big.first.evaluate("(each) => getComputedStyle(each).color") != fresh
             await expect(big.nth(1)).to_have_class("value ok")
             await looked_at(tab, "overview-stale", pictures)
-        await expect(tab.page.locator("#alerts .note")).to_have_count(0, timeout=30_000)
+        await expect(tab.page.locator("#alerts .note")).to_have_count(0)
         await expect(big.first).to_have_class("value ok")
 
 
@@ -81,7 +81,7 @@ async def test_a_dead_agent_is_told_its_values_grow_stale_and_it_comes_back(hous
         told = await until_text(alert, lambda text: tab.says("agent.silent") in text)
         assert AGE.search(told)
         value = tab.page.locator("#power .big .value").first
-        await expect(value).to_have_class("value stale", timeout=30_000)
+        await expect(value).to_have_class("value stale")
         await expect(tab.page.locator("#lost")).to_be_hidden()
         # The meters are not to blame for it.
         assert "ne dit plus rien" not in await tab.text("#alerts")
@@ -92,7 +92,7 @@ async def test_a_dead_agent_is_told_its_values_grow_stale_and_it_comes_back(hous
         assert tab.says("order.unreachable") in await tab.text("main")
         await tab.go("/")
         await house.whole.begin()
-        await expect(tab.page.locator("#power .big .value").first).to_have_class("value ok", timeout=30_000)
+        await expect(tab.page.locator("#power .big .value").first).to_have_class("value ok")
         await expect(tab.page.locator("#alerts .note.bad")).to_have_count(0)
 
 
@@ -103,10 +103,10 @@ async def test_a_lost_page_is_told_and_found_again(house: House) -> None:
         lost = tab.page.locator("#lost")
         await expect(lost).to_be_hidden()
         await house.whole.page.kill()
-        await expect(lost).to_be_visible(timeout=60_000)
+        await expect(lost).to_be_visible()
         assert "interrompue" in await lost.inner_text()
         await house.whole.page.start()
-        await expect(lost).to_be_hidden(timeout=60_000)
+        await expect(lost).to_be_hidden()
         big = tab.page.locator("#power .big").first
         before = await big.inner_text()
         await until_text(big, lambda text: text != before)
@@ -135,4 +135,4 @@ async def test_eleven_watchers_are_one_too_many(house: House) -> None:
                 await expect(eleventh.page.locator("#lost")).to_be_visible()
                 await tab.page.evaluate("window.leaving.forEach((each) => each.abort())")
                 await eleventh.page.clock.fast_forward(TRIES_AGAIN_MS)
-                await expect(eleventh.page.locator("#lost")).to_be_hidden(timeout=30_000)
+                await expect(eleventh.page.locator("#lost")).to_be_hidden()
