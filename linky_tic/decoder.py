@@ -73,7 +73,11 @@ class Decoder:
         start = 0
         for match in _DELIMITER.finditer(data):
             at = match.start()
-            self._take(data[start:at], data[at], events)
+            if at == start and data[at] == LF:
+                # Between two groups of a good line, which is half of all delimiters: nothing ends there.
+                self._before = LF
+            else:
+                self._take(data[start:at], data[at], events)
             start = at + 1
         self._tail = data[start : start + _TAIL_LIMIT]
         return events

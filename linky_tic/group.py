@@ -6,6 +6,7 @@ A group that fails any of them has a reason and no value. What lies between the 
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from linky_tic.label import Label, Mode
 from linky_tic.labels import BY_MODE, LONGEST_LABEL
@@ -85,6 +86,9 @@ def _sole_owners() -> dict[bytes, Mode]:
 ONLY_IN = _sole_owners()
 """Labels that one family alone has: they tell it."""
 
+_REMEMBERED = 512
+"""Groups judged last: most of a frame is what the frame before said. More than any frame has, some 200 kB."""
+
 
 def checksum(mode: Mode, label_to_separator: bytes) -> int:
     """Give the checksum of a group, given from its label to the separator before the checksum, that one included.
@@ -95,6 +99,7 @@ def checksum(mode: Mode, label_to_separator: bytes) -> int:
     return (sum(counted) & 0x3F) + 0x20
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def judge(content: bytes, mode: Mode | None = None, family: Mode | None = None) -> Group:
     """Judge the bytes between a group's LF and its CR.
 
