@@ -41,7 +41,7 @@ async def _first_use(request: Request) -> Response:
     form, door = await fields(request), _door(request)
     fault = _fault(door, form)
     if fault is not None:
-        return _form(request, FIRST_USE, _UNPROCESSABLE, fault)
+        return _form(request, FIRST_USE, _UNPROCESSABLE, fault, code=form.get("code", ""))
     coming = door.first_use(request.state.visitor.address, form.get("code", ""), form["new"])
     return await _let_in(request, FIRST_USE, coming, "first.wrong")
 
@@ -81,11 +81,15 @@ async def _let_in(request: Request, template: str, coming: Awaitable[str], wrong
     return entering
 
 
-def _form(request: Request, template: str, status: int = 200, fault: str | None = None, *, wait_s: int = 0) -> Response:
-    """Give a form, with why it is shown again, and how long to wait where that is why."""
+def _form(  # noqa: PLR0913 - what a form may show when it is shown again
+    request: Request, template: str, status: int = 200, fault: str | None = None, *, wait_s: int = 0, code: str = ""
+) -> Response:
+    """Give a form, with why it is shown again, and how long to wait; a good code need not be typed twice."""
     headers = {"Retry-After": str(wait_s)} if wait_s else {}
     minutes = math.ceil(wait_s / 60)
-    return page(request, template, status=status, headers=headers, fault=fault, minutes=minutes, shortest=SHORTEST)
+    return page(
+        request, template, status=status, headers=headers, fault=fault, minutes=minutes, shortest=SHORTEST, code=code
+    )
 
 
 def _fault(door: Doorkeeper, form: Mapping[str, str]) -> str | None:

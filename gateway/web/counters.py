@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from gateway.web.numbers import exact
-from gateway.web.values import Channel, Value
+from gateway.web.values import SUSPECT, Channel, Value
 
 TIC = "TIC"
 
@@ -80,6 +80,10 @@ class Days:
     rows: Mapping[str, Sequence[Sequence[Any]]]
     exponent: Mapping[str, int]
 
+    def of(self, channel: Channel) -> Sequence[Sequence[Any]]:
+        """Give the days of a channel, none where none are known."""
+        return self.rows.get(channel.name, ())
+
 
 def wanted(channels: Sequence[Channel], protocols: Mapping[str, str]) -> list[Channel]:
     """Give the indexes that are shown: those that were read, of a TIC without the distributor's and those at zero."""
@@ -134,7 +138,7 @@ def _counter(channel: Channel, days: Days, prices: Mapping[str, Price]) -> Count
         tariff="" if price is None else price.name,
         unit=unit,
         index=_index(channel.value, unit),
-        today=_used(channel, days, days.today, price),
+        today=_used(channel, days, days.today, price, now=_good(channel.value)),
         yesterday=_used(channel, days, days.today - timedelta(days=1), price),
     )
 
@@ -145,16 +149,20 @@ def _index(value: Value | None, unit: str) -> Value | None:
     return replace(value, number=value.number.scaleb(-3), unit=unit)
 
 
-def _used(channel: Channel, days: Days, day: date, price: Price | None) -> Used | None:
-    rows = {row[0]: row for row in days.rows.get(channel.name, ())}
-    row = rows.get(day.isoformat())
-    if row is None:
+def _good(value: Value | None) -> Decimal | None:
+    """Give what an index shows now, None where that is doubted."""
+    return None if value is None or value.state == SUSPECT else value.number
+
+
+def _used(channel: Channel, days: Days, day: date, price: Price | None, *, now: Decimal | None = None) -> Used | None:
+    """Count a day that is over, or today up to what the index shows `now`: the history has that a minute later."""
+    rows = {row[0]: [exact(value, days.exponent[channel.name]) for value in row[1:3]] for row in days.of(channel)}
+    own, before = rows.get(day.isoformat()), rows.get((day - timedelta(days=1)).isoformat())
+    begin = before[1] if before else own[0] if own else None
+    end = own[1] if now is None and own else now
+    if end is None or begin is None or end < begin:  # nothing to count from; or a meter that was changed
         return None
-    before = rows.get((day - timedelta(days=1)).isoformat())
-    difference = row[2] - (row[1] if before is None else before[2])
-    if difference < 0:  # a meter that was changed: what it used before is not in its new index
-        return None
-    amount = exact(difference, days.exponent[channel.name])
+    amount = end - begin
     if channel.unit == "Wh":
         amount /= _A_KWH
     return Used(amount, before is None, None if price is None else amount * price.eur)
@@ -171,7 +179,7 @@ def _joined(total: Counter | None, tariffs: tuple[Counter, ...]) -> Counter:
             own = Used(sum((used.amount for used in parts), Decimal(0)), any(used.partial for used in parts))
         if own is not None and own.eur is None:
             costly = [used for used in parts if used.amount]
-            if costly and all(used.eur is not None for used in costly):
+            if costly and len(parts) == len(tariffs) and all(used.eur is not None for used in costly):
                 own = replace(own, eur=sum((used.eur for used in costly if used.eur is not None), Decimal(0)))
         days[day] = own
     index = None if total is None else total.index

@@ -55,6 +55,11 @@ class View:
         return self.shedding is not None
 
     @property
+    def has_power(self) -> bool:
+        """Whether anything in the building can tell a power, or that is not known yet."""
+        return not self.working or power.any_told(self.channels)
+
+    @property
     def silent(self) -> bool:
         """Whether the agent has not answered for too long."""
         return self.failure is not None and (self.status is None or self.silent_ms > SILENT_MS)

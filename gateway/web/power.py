@@ -77,6 +77,11 @@ def meters(found: Sequence[Channel], devices: Iterable[Mapping[str, Any]]) -> li
     return [meter for _, meter in made]
 
 
+def any_told(found: Iterable[Channel]) -> bool:
+    """Tell whether any channel is a power, read or not."""
+    return any(each.quantity in (*_DRAWN, *_GIVEN, _HEAT) for each in found)
+
+
 def parts(found: Sequence[Channel], shown: Iterable[Meter]) -> list[Part]:
     """Give every other power that is read: of the building's controller, of heat meters."""
     taken = {meter.device for meter in shown}

@@ -3,6 +3,7 @@
 
 const chart = document.getElementById("chart");
 const AGAIN_MS = 60000;
+const EMPTY_AGAIN_MS = 15000;
 
 function draw(place) {
   const { points, lang, zone, ...words } = place.dataset;
@@ -42,4 +43,12 @@ function draw(place) {
   setInterval(again, AGAIN_MS);
 }
 
-if (chart) draw(chart);
+// With the first minute there is something to draw, and a table: the page is loaded anew, but never under one's hands.
+async function wait(place) {
+  const answer = await fetch(place.dataset.points);
+  const found = answer.ok && !answer.redirected ? await answer.json() : null;
+  if (found && found.t.length && !document.querySelector("details[open]")) location.reload();
+}
+
+if (chart && chart.dataset.empty === undefined) draw(chart);
+else if (chart) setInterval(() => wait(chart).catch(() => {}), EMPTY_AGAIN_MS);

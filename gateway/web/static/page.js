@@ -54,8 +54,11 @@ function listen() {
     for (const [id, text] of Object.entries(JSON.parse(message.data))) {
       const template = document.createElement("template");
       template.innerHTML = text;
-      children(document.getElementById(id), template.content);
+      const place = document.getElementById(id);
+      if (place) children(place, template.content);
     }
+    // The gateway was not at work when this page was loaded: now there is more to show than what lives.
+    if (live.dataset.waits !== undefined && document.querySelector("#shedding .banner")) location.reload();
   };
   source.addEventListener("alive", heard);
   source.onerror = () => {

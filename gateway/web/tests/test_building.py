@@ -115,28 +115,45 @@ def counted(of: counters.Days, prices: dict[str, counters.Price] | None = None) 
 
 
 def test_a_day_is_counted_from_the_end_of_the_day_before() -> None:
-    """What was used while nothing was read is in it, and nothing is guessed."""
-    water = counted(days(water_total=[["2026-11-25", 100, 900], ["2026-11-26", 1_000, 1_250]]))["water.total"]
-    assert water.today == counters.Used(Decimal("0.35"), partial=False)
-    assert water.yesterday == counters.Used(Decimal("0.8"), partial=True)
+    """What was used while nothing was read is in it, and nothing is guessed; today goes up to what the index shows."""
+    water = counted(days(water_total=[["2026-11-25", 86_100, 87_302], ["2026-11-26", 87_400, 87_500]]))["water.total"]
+    assert water.today == counters.Used(Decimal("0.350"), partial=False)
+    assert water.yesterday == counters.Used(Decimal("1.202"), partial=True)
     assert water.partial
 
 
-def test_a_day_without_a_reading_is_unknown() -> None:
+def test_today_begins_with_its_first_reading_where_yesterday_is_not_known() -> None:
+    """It is said to be partial."""
+    water = counted(days(water_total=[["2026-11-26", 87_600, 87_640]]))["water.total"]
+    assert (water.today, water.yesterday) == (counters.Used(Decimal("0.052"), partial=True), None)
+
+
+def test_a_day_with_nothing_to_count_from_is_unknown() -> None:
     """No zero stands where nothing was read."""
-    gas = counted(days(gas_total=[["2026-11-25", 100, 900]]))["gas.total"]
-    assert gas.today is None
-    assert counted(days())["gas.total"].yesterday is None
+    gas = counted(days())["gas.total"]
+    assert (gas.today, gas.yesterday) == (None, None)
+
+
+def test_a_doubted_index_is_not_counted() -> None:
+    """Where the present index cannot be true, today ends with what the history took for good."""
+    channel = one("water.total", found())
+    assert channel.value is not None
+    doubted = replace(channel, value=replace(channel.value, number=Decimal(999_999), state="suspect"))
+    of = days(water_total=[["2026-11-25", 86_100, 87_302], ["2026-11-26", 87_400, 87_500]])
+    (water,) = counters.counters([doubted], PROTOCOLS, of, {})
+    assert water.today == counters.Used(Decimal("0.198"), partial=False)
 
 
 def test_an_index_that_went_back_is_no_use() -> None:
     """A meter that was changed begins anew; what the day used is not known."""
-    assert counted(days(water_total=[["2026-11-25", 5, 9_000], ["2026-11-26", 0, 40]]))["water.total"].today is None
+    assert counted(days(water_total=[["2026-11-25", 5, 90_000]]))["water.total"].today is None
 
 
 def test_the_tariffs_stand_under_their_meter() -> None:
     """The whole is the meter's own total; indexes at zero, the distributor's and a heating circuit are left out."""
-    shown = counted(days(main_east=[["2026-11-26", 0, 3_000]], main_easf01=[["2026-11-26", 0, 1_000]]))
+    shown = counted(
+        days(main_east=[["2026-11-26", 11_997_000, 11_999_000]], main_easf01=[["2026-11-26", 7_999_000, 7_999_500]])
+    )
     assert list(shown) == ["main.east", "main.eait", "heat.energy", "gas.total", "water.total"]
     main = shown["main.east"]
     assert [each.channel for each in main.tariffs] == ["main.easf01", "main.easf02"]
@@ -148,9 +165,9 @@ def test_the_tariffs_stand_under_their_meter() -> None:
 def test_euros_come_from_prices_alone() -> None:
     """Each tariff costs what its price says; the whole is told once every part that was used has one."""
     of = days(
-        main_east=[["2026-11-26", 0, 3_000]],
-        main_easf01=[["2026-11-26", 0, 1_000]],
-        main_easf02=[["2026-11-26", 0, 2_000]],
+        main_east=[["2026-11-26", 11_997_000, 11_999_000]],
+        main_easf01=[["2026-11-26", 7_999_000, 7_999_500]],
+        main_easf02=[["2026-11-26", 3_998_000, 3_999_000]],
     )
     cheap, dear = counters.Price(Decimal("0.16"), "Heures creuses"), counters.Price(Decimal("0.21"), "Heures pleines")
     half = counted(of, {"main.easf01": cheap})["main.east"]
