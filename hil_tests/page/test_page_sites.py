@@ -33,13 +33,13 @@ KINDS = (
     Kind(LINKY, {"#power": r"[\d ]+ VA il y a", "#counters": "Électricité soutirée linky"}, ("Gaz", "Eau", "Chaleur")),
     Kind(
         WATER,
-        {"#power": "Aucun compteur d’électricité", "#counters": r"Eau water.*87,\d+ m³", "main": "La courbe commence"},
-        ("Gaz", "Chaleur", "kWh", " VA"),
+        {"#counters": r"Eau water.*87,\d+ m³"},
+        ("Gaz", "Chaleur", "kWh", " VA", "Puissance", "La courbe"),
     ),
     Kind(
         GAS,
-        {"#power": "Aucun compteur d’électricité", "#counters": r"Gaz gas.*1 234,\d+ m³", "main": "La courbe commence"},
-        ("Eau", "Chaleur", "kWh", " VA"),
+        {"#counters": r"Gaz gas.*1 234,\d+ m³"},
+        ("Eau", "Chaleur", "kWh", " VA", "Puissance", "La courbe"),
     ),
 )
 
@@ -87,6 +87,7 @@ async def test_a_box_without_keys_says_what_is_missing_and_lives_when_it_is_ther
             path.write_bytes(content)
         await until_text(tab.page.locator("#power"), lambda text: "VA il y a" in text)
         await expect(alerts.locator(".note.bad")).to_have_count(0)
+        await expect(tab.page.locator("details.act")).to_have_count(1)
     await whole.agent.stop()
 
 
