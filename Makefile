@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine: make demo, make test. Each installs what it needs first.
-.PHONY: help package demo test fuzz-control screenshots test-fresh check format lock bench bench-main bench-faces clean
+.PHONY: help package demo test fuzz-control screenshots test-fresh check format lock bench bench-main bench-faces bench-tic fuzz clean
 .DEFAULT_GOAL := help
 
 VENV := .venv
@@ -23,6 +23,9 @@ test: check  ## every test (runs check first)
 fuzz-control: $(VENV)/.test  ## requests of every kind to the control socket, for minutes, others each time (FUZZ_SEED=n: those again)
 	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-1500} FUZZ_SEED=$${FUZZ_SEED:-$$(date +%s)} $(BIN)/python -m pytest hil_tests/test_control_fuzz.py
 
+fuzz: $(VENV)/.test  ## the TIC's decoders, a minute guided by coverage (FUZZ_SECONDS=n; FUZZ_REPLAY=file: one input again)
+	@$(BIN)/python -m hil_tests.fuzz
+
 test-box: $(VENV)/.test  ## the package in a clean Debian 12 with its own systemd (root, mmdebstrap, systemd-nspawn)
 	@BOX_REQUIRED=1 $(BIN)/python -m pytest hil_tests/box
 
@@ -43,13 +46,16 @@ format: $(VENV)/.test  ## let ruff put the code in order
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: bench-main bench-faces  ## every benchmark, as JSON lines
+bench: bench-main bench-faces bench-tic  ## every benchmark, as JSON lines
 
 bench-main: $(VENV)/.demo  ## memory, CPU and start-up of the agent in the demo's building
 	@$(BIN)/python -m hil_tests.benchmarks.main
 
 bench-faces: $(VENV)/.demo  ## time, memory and weight of the command line and the page, beside the demo's building
 	@$(BIN)/python -m hil_tests.benchmarks.faces
+
+bench-tic: $(VENV)/.test  ## the TIC: groups kept, wrong values, speed beside PyPI's readers, CPU, changes of mode (4 minutes)
+	@$(BIN)/python -m hil_tests.benchmarks.tic
 
 package: $(VENV)/.demo  ## dist/*.deb for Debian 12, amd64 and arm64: self-contained, reproducible
 	@systemd/package/build.sh
