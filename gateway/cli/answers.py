@@ -156,7 +156,7 @@ def support_bundle(options: argparse.Namespace) -> int:
 
 def tic_decode(options: argparse.Namespace) -> int:
     """Answer `gateway tic decode`."""
-    from gateway.cli.tic import decode
+    from gateway.cli.tic.decode import decode
 
     return decode(options.file, options.mode, as_json=options.json)
 
