@@ -11,7 +11,8 @@ from typing import Any
 
 from config import prices, profiles
 from config.locate import Path as KeyPath
-from config.wording import Problem, nearest
+from config.wording import Problem, nearest, shown
+from linky_tic.label import Mode
 
 Data = Mapping[str, Any]
 Relation = Callable[[Data, Path], Iterator[Problem]]
@@ -111,6 +112,15 @@ def _ports(site: Data, folder: Path) -> Iterator[Problem]:
     yield from _twice(lines, '"{value}" is the line of {first} already', "one line for each counter")
 
 
+def _speeds(site: Data, folder: Path) -> Iterator[Problem]:
+    del folder
+    for path, meter in _entries(site, "linky"):
+        mode = meter.get("mode", "auto")
+        if meter.get("speed") in Mode.PME_PMI.speeds and mode in {"auto", *Mode} - {"pme-pmi"}:
+            wrong = f"the mode {shown(mode)} has its own speed"
+            yield Problem((*path, "speed"), wrong, 'leave it out, or mode = "pme-pmi"')
+
+
 def _profiles(site: Data, folder: Path) -> Iterator[Problem]:
     for path, profile in _texts(site, "profile", "modbus"):
         wrong = profiles.mistake(profile, folder)
@@ -186,4 +196,14 @@ def _durations(site: Data, folder: Path) -> Iterator[Problem]:
             )
 
 
-_RELATIONS: tuple[Relation, ...] = (_names, _references, _ports, _profiles, _loads, _prices, _shedding, _durations)
+_RELATIONS: tuple[Relation, ...] = (
+    _names,
+    _references,
+    _ports,
+    _speeds,
+    _profiles,
+    _loads,
+    _prices,
+    _shedding,
+    _durations,
+)

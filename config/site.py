@@ -103,11 +103,16 @@ class Control(Part):
 
 
 class Linky(Part):
-    """A Linky meter's customer output (TIC)."""
+    """A meter's customer output (TIC): a Linky's, or that of an older meter."""
 
     name: Name
     port: Port = Field(description="the serial port, best as /dev/serial/by-id/...; relative means beside this file")
-    mode: Literal["auto", "historique", "standard"] = "auto"
+    mode: Literal["auto", "historique", "standard", "jaune", "emeraude", "pme-pmi"] = Field(
+        default="auto", description='"auto" for a Linky or a blue meter (CBE); any other meter is named'
+    )
+    speed: Literal["auto", 1200, 2400, 4800, 9600, 19200] = Field(
+        default="auto", description="of a PME-PMI meter, where it is known: 1200, 2400, 4800, 9600 or 19200"
+    )
     about: About = ""
 
 

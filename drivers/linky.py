@@ -1,25 +1,25 @@
-"""A Linky as a Meter: its customer output read from a serial line, one tick of Readings for each frame.
+"""A meter's customer output as a Meter: read from a serial line, one tick of Readings for each frame.
 
-The line is watched here (silence, noise, a change of mode, an adapter that leaves); bytes become groups in
-`linky_tic`, modes are looked for in `linky_search`. What a noisy line does is counted, and told once in the log when
-the state changes, never for each group.
+Bytes become groups in `linky_tic`; mode and speed are looked for in `linky_search`, what the line does is watched in
+`linky_line` and counted in `linky_quality`.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from enum import StrEnum
 
 from config.channel import Channel
 from drivers.errors import PortLeft
 from drivers.linky_channels import channels_of, reading_value
+from drivers.linky_line import Doing, LineWatch
 from drivers.linky_listener import Listener
-from drivers.linky_search import ModeSearch
+from drivers.linky_quality import LineQuality
+from drivers.linky_search import ModeSearch, foreign
 from drivers.ports import Accept
 from drivers.reading import Quality, Reading
 from drivers.serial_line import SerialLine
 from linky_tic.decoder import ETX, Decoder, Event, Frame
-from linky_tic.group import Group, Reason
+from linky_tic.group import Group
 from linky_tic.label import Mode
 from linky_tic.overrun import OverrunWatch
 from linky_tic.plausibility import IndexWatch
@@ -27,79 +27,59 @@ from linky_tic.stuck import StuckWatch
 
 _LOG = logging.getLogger(__name__)
 
-_SILENT_MS = 3_000
-"""Frames follow one another within 33 ms: a line without a character for so long is silent."""
-_SENSELESS_MS = 6_000
-"""Longer than a change of mode takes to be found: from here on it is noise."""
+LINKY_MODES = (Mode.STANDARD, Mode.HISTORIQUE)
+"""What "auto" covers: a Linky in either mode, and the blue meters before it (CBE, CBETM)."""
+
 _REOPEN_MS = 60_000
 """A silent port is opened anew this often: some adapters come back only then."""
-_STALE_MS = 10_000
-"""An overrun that the meter has not confirmed for so long is no longer claimed."""
+_STALE_MS = 5_000
+"""What the meter has not confirmed for so long is no longer claimed."""
+_MOST_FRAME_MS = 60_000
 _WAIT_S = 1.0
-_LOG_AGAIN_MS = 600_000
 _BITS_PER_CHARACTER = 10
 
 
-class _Line(StrEnum):
-    """What the line is doing, for people; a change is worth one line in the log."""
-
-    CLOSED = "not open"
-    SEARCHING = "looking for the meter"
-    READING = "reading"
-    SILENT = "silent"
-    SENSELESS = "noise"
-
-
 class LinkyMeter:
-    """The Meter of the Linky on `port`; `mode` is "auto" (`remembered_mode` tried first), "historique" or "standard".
+    """The Meter of the customer output on `port`; `mode` as in the site file, `speed` where it tells that too.
 
-    `boot_ms` gives CLOCK_BOOTTIME in ms. Raises ValueError for another mode. Each frame gives one tick with every
-    valid group that is a value, also when the frame was cut: its good groups are good. A `listener` may be set.
+    With "auto" the mode and speed that are remembered are tried first. `boot_ms` gives CLOCK_BOOTTIME in ms. Raises
+    ValueError for another mode. Each frame gives one tick with every valid group that is a value, also when the frame
+    was cut: its good groups are good. A `listener` may be set.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what the site file says, and what is remembered
         self,
         name: str,
         port: str,
         *,
         boot_ms: Callable[[], int],
         mode: str = "auto",
+        speed: int | None = None,
         remembered_mode: str | None = None,
+        remembered_speed: int | None = None,
     ) -> None:
         self._name = name
         self._port = port
         self._boot_ms = boot_ms
         self.listener: Listener | None = None
         self._mode = None if mode == "auto" else Mode(mode)
+        self._modes = LINKY_MODES if self._mode is None else (self._mode,)
         remembered = Mode(remembered_mode) if remembered_mode in set(Mode) else None
         self._remembered = self._mode or remembered
         self._channels = channels_of(name)
-        self._search = ModeSearch(self._mode, remembered)
+        self._search = ModeSearch(
+            self._mode, remembered, fixed_speed=speed, remembered_speed=remembered_speed if remembered else None
+        )
         self._decoder = Decoder(self._mode)
         self._overrun = OverrunWatch()
         self._indexes = IndexWatch()
         self._stuck = StuckWatch()
         self._power: tuple[int, int] | None = None
-        self._baud = self._search.trying.baud
-        self._is_open = False
+        self._line = LineWatch()
+        self._quality = LineQuality()
         self._checked_by: str | None = None
-        self._opened_ms = self._heard_ms = self._sense_ms = self._noise_ms = 0
-        self._logged: dict[_Line, int] = {}
-        self._last_line = _Line.CLOSED
-        self._counters = dict.fromkeys(
-            (
-                "frames",
-                "frames_incomplete",
-                "groups_valid",
-                "groups_suspect",
-                *(f"groups_{reason.value}" for reason in Reason),
-                "characters",
-                "characters_damaged",
-                "resynchronisations",
-                "openings",
-            ),
-            0,
-        )
+        self._frame_ended_ms: int | None = None
+        self._frame_ms = 0
 
     @property
     def name(self) -> str:
@@ -124,7 +104,7 @@ class LinkyMeter:
     @property
     def speed(self) -> int:
         """The speed that the port is set to, in bits a second."""
-        return self._baud
+        return self._search.speed
 
     @property
     def checked_by(self) -> str | None:
@@ -134,7 +114,17 @@ class LinkyMeter:
     @property
     def counters(self) -> dict[str, int]:
         """Frames, groups by what became of them, characters, resynchronisations, since the start."""
-        return dict(self._counters)
+        return dict(self._quality.counters)
+
+    @property
+    def stale_after_ms(self) -> int:
+        """The age from which the newest value is stale: 5 s, or two frames of a meter that speaks and has long ones.
+
+        A frame of ICE or PME-PMI takes up to 20 s at 1200 Bd, one of historique 3.0 s; a silent line has no excuse.
+        """
+        if self._line.doing(self._boot_ms(), found=self.found is not None) is not Doing.READING:
+            return _STALE_MS
+        return max(_STALE_MS, 2 * self._frame_ms)
 
     @property
     def power_va(self) -> tuple[int, int] | None:
@@ -144,148 +134,131 @@ class LinkyMeter:
     @property
     def overrun(self) -> bool:
         """Whether the meter says now that the subscribed power is exceeded; False as well when it says nothing."""
-        return self._overrun.overrun and self._boot_ms() - self._sense_ms < _STALE_MS
+        return self._overrun.overrun and self._boot_ms() - self._line.sense_ms < self.stale_after_ms
 
     @property
     def state(self) -> str:
         """One short line for people, true at the moment it is asked for."""
-        now = self._boot_ms()
-        speed = f"{self._search.trying.value}, {self._baud} Bd"
-        match self._line_now(now):
-            case _Line.CLOSED:
-                return "not open"
-            case _Line.READING:
-                return speed
-            case _Line.SEARCHING:
-                return f"looking for the meter ({speed})"
-            case _Line.SILENT:
-                seconds = (now - self._heard_ms) // 1_000
-                return f"silent for {seconds} s: check the wires at the meter's I1 and I2 ({speed})"
-            case _Line.SENSELESS:
-                seconds = (now - self._noise_ms) // 1_000
-                return f"only noise for {seconds} s: check the wires, the adapter and the mode ({speed})"
+        found = self.found
+        mode = found or self._mode
+        setting = f"{self.speed} Bd" if mode is None else f"{mode.value}, {self.speed} Bd"
+        said = self._line.said(self._boot_ms(), setting, found=found is not None)
+        if found is None or found in self._modes:
+            return said
+        return f'{said}: not a Linky, and not read; write mode = "{found.value}" in the site file'
 
     async def run(self, accept: Accept) -> None:
         """Read until cancelled, whatever the line does; raise PortMissing or PortLeft when the port is not there."""
         try:
             while True:
-                with SerialLine(self._port, self._baud) as line:
-                    self._counters["openings"] += 1
-                    self._is_open = True
+                with SerialLine(self._port, self.speed) as line:
+                    self._quality.counters["openings"] += 1
                     self._checked_by = line.checked_by
-                    self._opened_ms = self._boot_ms()
-                    if self._counters["openings"] == 1:
-                        self._heard_ms = self._noise_ms = self._opened_ms
+                    self._line.opened(self._boot_ms())
                     await self._listen(line, accept)
         finally:
-            self._is_open = False
-            self._last_line = _Line.CLOSED
+            self._line.closed()
 
     async def _listen(self, line: SerialLine, accept: Accept) -> None:
         """Read one opened port until it has been silent for so long that opening it anew is worth a try."""
-        before_ms = self._opened_ms
+        before_ms = self._boot_ms()
         damaged = 0
         try:
             while True:
                 data = await line.read(_WAIT_S)
                 now = self._boot_ms()
                 if data:
-                    self._take(line, data, before_ms, now, accept)
-                    self._counters["characters_damaged"] += line.damaged - damaged
+                    self._quality.characters(len(data), line.damaged - damaged)
                     damaged = line.damaged
+                    self._take(line, data, before_ms, now, accept)
                     before_ms = now
                 else:
                     # A pause ends a frame: what was received of it is delivered, not kept for the next one.
-                    self._deliver(self._decoder.flush(), self._heard_ms, accept)
-                self._log_change(now)
-                if now - max(self._heard_ms, self._opened_ms) > _REOPEN_MS:
+                    self._deliver(self._decoder.flush(), self._line.heard_ms, accept)
+                    self._frame_ended_ms = None
+                self._line.log_change(self._log, now, found=self.found is not None)
+                if self._line.silent_ms(now) > _REOPEN_MS:
                     return
         except PortLeft:
-            self._deliver(self._decoder.flush(), self._heard_ms, accept)
+            self._deliver(self._decoder.flush(), self._line.heard_ms, accept)
             raise
 
+    def _log(self, level: int) -> None:
+        _LOG.log(level, "%s on %s: %s", self._name, self._port, self.state)
+
     def _take(self, line: SerialLine, data: bytes, before_ms: int, now: int, accept: Accept) -> None:
-        self._counters["characters"] += len(data)
-        if now - self._heard_ms > _SILENT_MS:
-            self._noise_ms = now
-        self._heard_ms = now
         valid = dict.fromkeys(Mode, 0)
+        heard: list[tuple[list[Event], int]] = []
         for piece, left in _pieces(data):
             # The frame ended with its last character, not when it was read: what came after took its time on the line.
-            at = max(before_ms, now - left * _BITS_PER_CHARACTER * 1_000 // self._baud)
+            at = max(before_ms, now - left * _BITS_PER_CHARACTER * 1_000 // self.speed)
             events = self._decoder.feed(piece)
+            heard.append((events, at))
             for event in events:
                 if isinstance(event, Group) and event.valid and event.mode is not None:
                     valid[event.mode] += 1
-            self._deliver(events, at, accept)
-        if any(valid.values()):
-            self._sense_ms = self._noise_ms = now
-        changed = self._search.heard(now, len(data), valid)
-        self._counters["resynchronisations"] = self._search.resynchronisations
-        if self._search.found is not None:
-            self._remembered = self._search.found
+        self._line.heard(now, sense=any(valid.values()))
+        before = self.found
+        changed = self._search.heard(now, len(data), foreign(data), valid)
+        self._quality.counters["resynchronisations"] = self._search.resynchronisations
+        if self.found is not None:
+            self._remembered = self.found
+        for events, at in heard:
+            self._deliver(events, at, accept, before)
         if changed:
-            self._baud = self._search.trying.baud
-            self._deliver(self._decoder.flush(), now, accept)
-            line.set_baud(self._baud)
+            self._deliver(self._decoder.flush(), now, accept, before)
+            line.set_baud(self.speed)
             self._checked_by = line.checked_by
         if self.listener is not None:
             self.listener.heard(data)
 
-    def _deliver(self, events: Sequence[Event], at_ms: int, accept: Accept) -> None:
+    def _deliver(self, events: Iterable[Event], at_ms: int, accept: Accept, before: Mode | None = None) -> None:
+        """Take what the line said while its mode was the one that is found, or `before`, until now."""
         for event in events:
             if isinstance(event, Frame):
-                self._frame(event, at_ms, accept)
+                self._frame(event, at_ms, accept, before)
             else:
-                self._group(event, at_ms)
+                self._group(event, at_ms, before)
 
-    def _group(self, group: Group, at_ms: int) -> None:
+    def _group(self, group: Group, at_ms: int, before: Mode | None) -> None:
         """Take what cannot wait for the end of the frame: an overrun, the power."""
-        self._counters["groups_valid" if group.valid else f"groups_{group.reason}"] += 1
+        self._quality.group(group)
+        if not self._is_believed(group.mode, before):
+            return
         self._overrun.group(group)
         if group.valid and group.label in ("SINSTS", "PAPP"):
             self._power = (at_ms, group.number or 0)
 
-    def _frame(self, frame: Frame, at_ms: int, accept: Accept) -> None:
-        self._counters["frames" if frame.complete else "frames_incomplete"] += 1
+    def _frame(self, frame: Frame, at_ms: int, accept: Accept, before: Mode | None) -> None:
         self._overrun.frame(frame)
         judged = self._indexes.judge(self._stuck.judge(frame, at_ms), at_ms)
         if self.listener is not None:
             self.listener.frame(replace(frame, groups=judged), at_ms)
-        readings = {
+        readings = self._readings(judged, frame.mode, at_ms) if self._is_believed(frame.mode, before) else {}
+        suspect = sum(reading.quality is Quality.SUSPECT for reading in readings.values())
+        self._quality.frame(complete=frame.complete, suspect=suspect)
+        if frame.complete:
+            if self._frame_ended_ms is not None:
+                self._frame_ms = min(at_ms - self._frame_ended_ms, _MOST_FRAME_MS)
+            self._frame_ended_ms = at_ms
+        if readings:
+            accept(tuple(readings.values()))
+
+    def _is_believed(self, mode: Mode | None, before: Mode | None) -> bool:
+        """Tell whether two groups have settled that mode: until then, what passes every check may be a wrong speed."""
+        return mode in self._modes and mode in (self.found, before)
+
+    def _readings(self, groups: Iterable[Group], mode: Mode | None, at_ms: int) -> dict[str, Reading]:
+        return {
             group.label: Reading(
                 self._channels[group.label],
                 reading_value(group),
                 at_ms,
                 Quality.SUSPECT if group.suspect else Quality.OK,
             )
-            for group in judged
-            if group.valid and group.label in self._channels
+            for group in groups
+            if group.valid and group.mode is mode and group.label in self._channels
         }
-        self._counters["groups_suspect"] += sum(reading.quality is Quality.SUSPECT for reading in readings.values())
-        if readings:
-            accept(tuple(readings.values()))
-
-    def _line_now(self, now: int) -> _Line:
-        if not self._is_open:
-            return _Line.CLOSED
-        if now - self._heard_ms > _SILENT_MS:
-            return _Line.SILENT
-        if now - self._noise_ms > _SENSELESS_MS:
-            return _Line.SENSELESS
-        return _Line.READING if self._search.found is not None else _Line.SEARCHING
-
-    def _log_change(self, now: int) -> None:
-        """Log a change of state once; one that comes back within ten minutes is only counted."""
-        line = self._line_now(now)
-        if line is self._last_line:
-            return
-        self._last_line = line
-        if line is _Line.SEARCHING or now - self._logged.get(line, -_LOG_AGAIN_MS) < _LOG_AGAIN_MS:
-            return
-        self._logged[line] = now
-        level = logging.INFO if line is _Line.READING else logging.WARNING
-        _LOG.log(level, "%s on %s: %s", self._name, self._port, self.state)
 
 
 def _pieces(data: bytes) -> Iterator[tuple[bytes, int]]:

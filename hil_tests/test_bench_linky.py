@@ -234,7 +234,7 @@ def test_the_line_has_the_speed_of_its_mode() -> None:
     linky = Paced(Path("/nowhere/tic"), House())
     for mode in Mode:
         waited.clear()
-        assert asyncio.run(linky._send(b"x" * 960, mode)) is Fate.UNPLUGGED
+        assert asyncio.run(linky._send(b"x" * 960, mode.baud)) is Fate.UNPLUGGED
         assert sum(waited) == pytest.approx(960 * 10 / mode.baud)
         assert max(waited) <= 0.05
 

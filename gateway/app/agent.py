@@ -285,6 +285,10 @@ class Agent:
             )
         )
 
+    def _stale_after_ms(self) -> dict[str, int]:
+        """Give the age at which each meter's newest value is stale; a Linky's line tells itself how fast it is."""
+        return {**self._freshness.meters, **{linky.name: linky.stale_after_ms for linky in self._devices.linky}}
+
     async def status(self) -> status.Json:
         """Give what the control socket serves as /v1/status."""
         now = self._clock.boot_ms()
@@ -306,7 +310,7 @@ class Agent:
                 self._first_read_ms,
                 self._latest.device_read_at,
                 {linky.name: linky.counters for linky in self._devices.linky},
-                stale_after_ms=self._freshness.meters,
+                stale_after_ms=self._stale_after_ms(),
             ),
             "channels": status.channels(self._latest.all(), now),
         }

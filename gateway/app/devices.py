@@ -37,13 +37,14 @@ class Devices:
         return (*self.linky, *self.modbus, *self.pulses)
 
     def marks(self) -> dict[str, int | str]:
-        """Give what the devices need at the next start: pulse totals, and the mode of each Linky's line."""
+        """Give what the devices need at the next start: pulse totals, mode and speed of each Linky's line."""
         marks: dict[str, int | str] = {}
         for pulses in self.pulses:
             marks.update(pulses.marks)
         for linky in self.linky:
             if linky.line_mode is not None:
                 marks[_mode_mark(linky.name)] = linky.line_mode
+                marks[_speed_mark(linky.name)] = linky.speed
         return marks
 
     async def close(self) -> None:
@@ -81,8 +82,10 @@ def devices(site: Site, marks: Marks, boot_ms: Callable[[], int]) -> Devices:
                 meter.name,
                 meter.port,
                 mode=meter.mode,
+                speed=None if meter.speed == "auto" else meter.speed,
                 boot_ms=boot_ms,
-                remembered_mode=_remembered(marks, meter.name),
+                remembered_mode=_text(marks.get(_mode_mark(meter.name))),
+                remembered_speed=_number(marks.get(_speed_mark(meter.name))),
             )
             for meter in site.linky
         ),
@@ -125,6 +128,13 @@ def _mode_mark(name: str) -> str:
     return f"linky.{name}.mode"
 
 
-def _remembered(marks: Marks, name: str) -> str | None:
-    mode = marks.get(_mode_mark(name))
-    return mode if isinstance(mode, str) else None
+def _speed_mark(name: str) -> str:
+    return f"linky.{name}.speed"
+
+
+def _text(mark: int | str | None) -> str | None:
+    return mark if isinstance(mark, str) else None
+
+
+def _number(mark: int | str | None) -> int | None:
+    return mark if isinstance(mark, int) else None

@@ -43,8 +43,17 @@ class Channel:
 
 
 def channels(described: Json, latest: Json, *, silent_ms: int) -> list[Channel]:
-    """Join what each channel is to what it last said, `silent_ms` ago; a value whose agent is silent grows old too."""
+    """Join what each channel is to what it last said, `silent_ms` ago; a value whose agent is silent grows old too.
+
+    Of a meter that has fallen silent every value is stale, also one that it gives once a minute.
+    """
     last = {each["name"]: each for each in latest["channels"]}
+    now_ms = latest["boot_ms"] + silent_ms
+    fallen_silent = {
+        each["name"]
+        for each in latest["meters"]
+        if each["last_read_ms"] is not None and now_ms - each["last_read_ms"] > each["stale_after_ms"]
+    }
     return [
         Channel(
             name=each["name"],
@@ -53,18 +62,18 @@ def channels(described: Json, latest: Json, *, silent_ms: int) -> list[Channel]:
             unit=each["unit"],
             phase=each["phase"],
             obis=each["obis"],
-            value=_value(each, last.get(each["name"]), silent_ms),
+            value=_value(each, last.get(each["name"]), silent_ms, fallen_silent=each["device"] in fallen_silent),
         )
         for each in described["channels"]
     ]
 
 
-def _value(described: Json, last: Json | None, silent_ms: int) -> Value | None:
+def _value(described: Json, last: Json | None, silent_ms: int, *, fallen_silent: bool) -> Value | None:
     if last is None:
         return None
     age_ms = last["age_ms"] + silent_ms
     bound = described["stale_after_ms"]
-    stale = bound is not None and age_ms > bound
+    stale = bound is not None and (age_ms > bound or fallen_silent)
     value = last["value"]
     return Value(
         number=exact(value, last["exponent"]) if isinstance(value, int) else None,

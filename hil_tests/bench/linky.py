@@ -102,9 +102,9 @@ def _boot_ms() -> int:
 class BenchLinky:
     """The meter behind `port`, a symlink that `plug` makes; `run` sends until cancelled.
 
-    `mode`, `noise` (share of characters with a flipped bit) and `silent` may be set at any time; `mode` and `silent`
-    count from the next frame on. `ledger` is told every frame but those replayed. `parity` False sends plain 7-bit
-    characters.
+    `mode`, `speed` (None: the usual one of the mode), `noise` (share of characters with a flipped bit) and `silent` may
+    be set at any time; but for `noise` they count from the next frame on. `ledger` is told every frame but those
+    replayed. `parity` False sends plain 7-bit characters.
     """
 
     def __init__(
@@ -119,6 +119,7 @@ class BenchLinky:
         seed: int = 1,
     ) -> None:
         self.mode = mode
+        self.speed: int | None = None
         self.noise = 0.0
         self.silent = False
         self.template = MeterState(adsc="041876000001", tariff="HC")
@@ -169,7 +170,8 @@ class BenchLinky:
         try:
             while True:
                 if self._replays:
-                    await self._send(*self._replays.popleft())
+                    data, mode = self._replays.popleft()
+                    await self._send(data, mode.baud)
                 elif self.silent:
                     await self._wait(_PIECE_S)
                 else:
@@ -180,7 +182,7 @@ class BenchLinky:
 
     async def _frame(self) -> None:
         mode, items = self.mode, self._items()
-        fate = await self._send(encode_frame(mode, items), mode)
+        fate = await self._send(encode_frame(mode, items), self.speed or mode.baud)
         if self._ledger is not None:
             values = {item.label: _value(item) for item in items}
             self._ledger(SentFrame(self._boot_ms(), mode, fate, values))
@@ -219,14 +221,14 @@ class BenchLinky:
             overrun=sample.overrun,
         )
 
-    async def _send(self, data: bytes, mode: Mode) -> Fate:
+    async def _send(self, data: bytes, baud: int) -> Fate:
         """Put bytes on the line at its own pace; give the worst that happened to any."""
-        size = max(1, int(mode.baud * _PIECE_S / BITS_PER_CHARACTER))
+        size = max(1, int(baud * _PIECE_S / BITS_PER_CHARACTER))
         worst = Fate.HEARD
         for start in range(0, len(data), size):
             piece = data[start : start + size]
-            await self._wait(len(piece) * BITS_PER_CHARACTER / mode.baud)
-            worst = max(worst, self._put(piece, mode.baud), key=_WORSE.__getitem__)
+            await self._wait(len(piece) * BITS_PER_CHARACTER / baud)
+            worst = max(worst, self._put(piece, baud), key=_WORSE.__getitem__)
         return worst
 
     async def _wait(self, seconds: float) -> None:

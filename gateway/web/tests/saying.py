@@ -102,9 +102,9 @@ def status(*, age_ms: int = 500, **changes: object) -> Json:
                 "failed": False,
                 "restarts": 0,
                 "last_read_ms": NOW_MS - age_ms,
-                "stale_after_ms": 10_000,
+                "stale_after_ms": stale_after_ms,
             }
-            for name in ("main", "bms", "gas", "water")
+            for name, stale_after_ms in (("main", 5_000), ("bms", 30_000), ("gas", 30_000), ("water", 30_000))
         ],
         "channels": [
             {

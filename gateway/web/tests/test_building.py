@@ -28,13 +28,22 @@ def one(name: str, channels: list[values.Channel]) -> values.Channel:
 
 def test_a_value_is_stale_once_its_channel_should_have_spoken() -> None:
     """The bound is the channel's own, and counts from the reading, however long the agent has been silent."""
-    for age_ms, silent_ms, state in ((9_000, 0, "ok"), (11_000, 0, "stale"), (500, 10_000, "stale")):
-        value = one("main.sinsts", found(age_ms=age_ms, silent_ms=silent_ms)).value
+    for age_ms, silent_ms, state in ((29_000, 0, "ok"), (31_000, 0, "stale"), (500, 30_000, "stale")):
+        value = one("bms.charger_power", found(age_ms=age_ms, silent_ms=silent_ms)).value
         assert value is not None
         assert (value.state, value.age_ms) == (state, age_ms + silent_ms)
     slow = one("gas.total", found(age_ms=11_000)).value
     assert slow is not None
     assert slow.state == "ok"
+
+
+def test_of_a_silent_meter_every_number_is_stale() -> None:
+    """Also one that its meter repeats once a minute only; a text says when it came, and no more."""
+    for age_ms, state in ((4_000, "ok"), (6_000, "stale")):
+        for name, told in (("main.east", state), ("main.pref", state), ("main.ltarf", "ok"), ("gas.total", "ok")):
+            value = one(name, found(age_ms=age_ms)).value
+            assert value is not None
+            assert value.state == told, name
 
 
 def test_what_was_never_read_has_no_value() -> None:
