@@ -13,7 +13,7 @@ from drivers.errors import PortLeft
 from drivers.linky_channels import channels_of, reading_value
 from drivers.linky_line import Doing, LineWatch
 from drivers.linky_listener import Listener
-from drivers.linky_quality import LineQuality
+from drivers.linky_quality import LineQuality, Rates
 from drivers.linky_search import ModeSearch, foreign
 from drivers.ports import Accept
 from drivers.reading import Quality, Reading
@@ -117,6 +117,11 @@ class LinkyMeter:
         return dict(self._quality.counters)
 
     @property
+    def rates(self) -> dict[str, Rates | None]:
+        """What the line gave over the last minute and the last hour: frames a minute, shares of what was refused."""
+        return self._quality.rates(self._boot_ms())
+
+    @property
     def stale_after_ms(self) -> int:
         """The age from which the newest value is stale: 5 s, or two frames of a meter that speaks and has long ones.
 
@@ -168,14 +173,14 @@ class LinkyMeter:
                 data = await line.read(_WAIT_S)
                 now = self._boot_ms()
                 if data:
-                    self._quality.characters(len(data), line.damaged - damaged)
+                    self._take(line, data, before_ms, now, accept, damaged=line.damaged - damaged)
                     damaged = line.damaged
-                    self._take(line, data, before_ms, now, accept)
                     before_ms = now
                 else:
                     # A pause ends a frame: what was received of it is delivered, not kept for the next one.
                     self._deliver(self._decoder.flush(), self._line.heard_ms, accept)
                     self._frame_ended_ms = None
+                self._quality.passed(now)
                 self._line.log_change(self._log, now, found=self.found is not None)
                 if self._line.silent_ms(now) > _REOPEN_MS:
                     return
@@ -186,7 +191,9 @@ class LinkyMeter:
     def _log(self, level: int) -> None:
         _LOG.log(level, "%s on %s: %s", self._name, self._port, self.state)
 
-    def _take(self, line: SerialLine, data: bytes, before_ms: int, now: int, accept: Accept) -> None:
+    def _take(  # noqa: PLR0913 - a line, what it gave, and when
+        self, line: SerialLine, data: bytes, before_ms: int, now: int, accept: Accept, *, damaged: int
+    ) -> None:
         valid = dict.fromkeys(Mode, 0)
         heard: list[tuple[list[Event], int]] = []
         for piece, left in _pieces(data):
@@ -201,6 +208,8 @@ class LinkyMeter:
         before = self.found
         changed = self._search.heard(now, len(data), foreign(data), valid)
         self._quality.counters["resynchronisations"] = self._search.resynchronisations
+        self._quality.searching = self.found is None
+        self._quality.characters(len(data), damaged)
         if self.found is not None:
             self._remembered = self.found
         for events, at in heard:

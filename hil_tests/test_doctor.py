@@ -19,11 +19,12 @@ from gateway.cli.tests.agents import channel, code_of, serving
 from gateway.cli.version import facts
 from gateway.wire.keys import KeySet, load_signing_key, make_signing_key
 from hil_tests.bench.pki import Authority, SiteKeys, make_site_keys, trusted
-from hil_tests.bench.site import Wiring, site_text
+from hil_tests.bench.site import LINKY, Wiring, site_text
 from hil_tests.bench.whole import QUICK, Whole
 
 GATEWAY = "gw-0001"
 NOW_MS = 10_000_000
+CLEAN = {"frames_per_min": 60.0, "refused_percent": 0.1, "parity_per_1000": 0.0}
 
 
 @dataclass(slots=True)
@@ -80,6 +81,7 @@ def site(tmp_path: Path) -> Site:
                 "first_read_ms": 1,
                 "last_read_ms": NOW_MS - stale_after_ms,
                 "stale_after_ms": stale_after_ms,
+                "rates": {"minute": CLEAN, "hour": None} if name == LINKY else None,
             }
             for name, stale_after_ms in zip(meters, itertools.cycle((10_000, 900_000)), strict=False)
         ],
@@ -166,6 +168,10 @@ def _failing_meter(site: Site) -> None:
     site.answer["meters"][0].update(failed=True, state="the line is gone")
 
 
+def _noisy(**changes: float) -> Callable[[Site], None]:
+    return lambda site: site.answer["meters"][0]["rates"].update(hour={**CLEAN, **changes})
+
+
 def _refusing_load(site: Site) -> None:
     site.answer["shedding"]["running"] = [{"failed": {"charger": "does not answer"}}]
 
@@ -193,6 +199,8 @@ FAULTS: list[tuple[str, State, Callable[[Site], Any]]] = [
     ("meters", State.FAILED, _failing_meter),
     ("meters", State.FAILED, lambda site: site.answer["meters"][-1].update(first_read_ms=None, last_read_ms=None)),
     ("silent meters", State.FAILED, _silent_meter),
+    ("noisy lines", State.WARNING, _noisy(refused_percent=5.0)),
+    ("noisy lines", State.WARNING, _noisy(parity_per_1000=1.5)),
     ("doubtful values", State.WARNING, lambda site: site.answer["channels"][0].update(quality="suspect")),
     ("storing", State.FAILED, _outbox(failure="no room while committing")),
     ("storing", State.UNCHECKED, _outbox(last_commit_ms=None)),

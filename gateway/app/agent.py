@@ -311,6 +311,7 @@ class Agent:
                 self._latest.device_read_at,
                 {linky.name: linky.counters for linky in self._devices.linky},
                 stale_after_ms=self._stale_after_ms(),
+                rates={linky.name: linky.rates for linky in self._devices.linky},
             ),
             "channels": status.channels(self._latest.all(), now),
         }

@@ -3,13 +3,14 @@
 from config.channel import Quantity
 from drivers.reading import Quality
 from gateway.app.status import CONTROL
-from gateway.control.shapes import COUNT, FLAG, TEXT, VALUE, WHOLE, by_name, either, many, maybe, one_of, table
+from gateway.control.shapes import COUNT, FLAG, RATE, TEXT, VALUE, WHOLE, by_name, either, many, maybe, one_of, table
 
 _QUALITY = one_of(*(quality.name.lower() for quality in Quality))
 _SCALE = {"unit": TEXT, "exponent": WHOLE, "quantity": one_of(*Quantity)}
 _LAST = {"value": VALUE, "quality": _QUALITY, "boot_ms": COUNT, "age_ms": COUNT}
 _READING = table(name=TEXT, **_SCALE, **_LAST)
 
+_RATES = table(frames_per_min=RATE, refused_percent=RATE, parity_per_1000=RATE)
 _METER = table(
     name=TEXT,
     state=TEXT,
@@ -19,6 +20,7 @@ _METER = table(
     last_read_ms=maybe(COUNT),
     stale_after_ms=COUNT,
     counters=by_name(COUNT),
+    rates=maybe(table(minute=maybe(_RATES), hour=maybe(_RATES))),
 )
 _CLOCK = table(trusted=FLAG, utc_ms=maybe(COUNT), uncertainty_ms=maybe(COUNT), source=maybe(TEXT), text=TEXT)
 _LINK = table(

@@ -1,10 +1,12 @@
 """What the agent says of itself on the control socket: facts for programs, with a line for people beside each group."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
 from buffer.outbox import Stats
+from drivers.linky_quality import Rates
 from drivers.ports import Meter
 from drivers.reading import Reading
 from gateway.clock import COMMANDS_UNCERTAINTY_MS, Clock
@@ -55,8 +57,12 @@ def meters(  # noqa: PLR0913 - what is known of a meter comes from so many place
     counters: Mapping[str, Mapping[str, int]],
     *,
     stale_after_ms: Mapping[str, int],
+    rates: Mapping[str, Mapping[str, Rates | None]],
 ) -> list[Json]:
-    """Give each meter with what it is doing, or what is wrong with it; `counters` of those whose line can be noisy."""
+    """Give each meter with what it is doing, or what is wrong with it.
+
+    Those whose line can be noisy have `counters`, and `rates` over the last minute and the last hour.
+    """
     return [
         {
             "name": meter.name,
@@ -67,9 +73,14 @@ def meters(  # noqa: PLR0913 - what is known of a meter comes from so many place
             "last_read_ms": last_read_ms(meter.name),
             "stale_after_ms": stale_after_ms[meter.name],
             "counters": dict(counters.get(meter.name, {})),
+            "rates": _rates(rates[meter.name]) if meter.name in rates else None,
         }
         for meter in devices
     ]
+
+
+def _rates(of: Mapping[str, Rates | None]) -> Json:
+    return {span: None if rates is None else asdict(rates) for span, rates in of.items()}
 
 
 def clock(clock_: Clock) -> Json:

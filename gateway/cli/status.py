@@ -31,11 +31,22 @@ def table(answer: dict[str, Any]) -> str:
         "",
     ]
     wide = max((len(meter["name"]) for meter in answer["meters"]), default=0)
-    lines += [f"{meter['name']:<{wide}}  {meter['state']}" for meter in answer["meters"]]
+    lines += [f"{meter['name']:<{wide}}  {meter['state']}{_line(meter)}" for meter in answer["meters"]]
     lines.append("")
     width = max((len(channel["name"]) for channel in answer["channels"]), default=0)
     lines += [channel_line(channel, width) for channel in answer["channels"]]
     return "\n".join(lines)
+
+
+def _line(meter: dict[str, Any]) -> str:
+    """Say how good a serial line was in the last minute, of a meter that has one."""
+    minute = (meter.get("rates") or {}).get("minute")
+    if minute is None:
+        return ""
+    return (
+        f"; {minute['frames_per_min']:.0f} frames/min, {minute['refused_percent']:.1f} % of groups refused, "
+        f"{minute['parity_per_1000']:.1f} parity errors per 1000 characters"
+    )
 
 
 def channel_line(channel: dict[str, Any], width: int) -> str:

@@ -7,6 +7,7 @@ Shape = dict[str, Any]
 TEXT: Shape = {"type": "string"}
 WHOLE: Shape = {"type": "integer"}
 COUNT: Shape = {"type": "integer", "minimum": 0}
+RATE: Shape = {"type": "number", "minimum": 0}
 FLAG: Shape = {"type": "boolean"}
 VALUE: Shape = {"type": ["integer", "string"]}
 """What a channel gives: a number before its exponent, or a text."""

@@ -9,6 +9,7 @@ import pytest
 
 from config.channel import Channel, Quantity
 from drivers.errors import PortMissing
+from drivers.linky_quality import Rates
 from drivers.ports import Accept
 from drivers.reading import Quality, Reading
 from gateway.app import status
@@ -67,17 +68,29 @@ async def test_a_meter_that_failed_says_what_is_wrong_until_it_reads_again() -> 
     supervised = Supervised("linky", lambda: meter.run(lambda _: None), now_s=lambda: 0.0, sleep=wait)
     running = asyncio.create_task(supervised.run())
     await halt.wait()
-    told = status.meters([meter], {"linky": supervised}, {}, lambda _: None, {}, stale_after_ms={"linky": 10_000})[0]
+    told = status.meters(
+        [meter], {"linky": supervised}, {}, lambda _: None, {}, stale_after_ms={"linky": 5_000}, rates={}
+    )[0]
     assert (told["failed"], told["state"]) == (True, "linky: /dev/linky is not there: plug the adapter in")
     assert (told["first_read_ms"], told["last_read_ms"], told["restarts"]) == (None, None, 1)
+    assert told["rates"] is None
     supervised.reads_again()
     counters = {"linky": {"frames": 2}}
+    rates = {"linky": {"minute": Rates(60.0, 1.5, 0.25), "hour": None}}
     told = status.meters(
-        [meter], {"linky": supervised}, {"linky": 3}, lambda _: 7, counters, stale_after_ms={"linky": 10_000}
+        [meter],
+        {"linky": supervised},
+        {"linky": 3},
+        lambda _: 7,
+        counters,
+        stale_after_ms={"linky": 5_000},
+        rates=rates,
     )[0]
     assert (told["failed"], told["state"]) == (False, "standard, 9600 Bd")
     assert (told["first_read_ms"], told["last_read_ms"], told["counters"]) == (3, 7, {"frames": 2})
-    assert told["stale_after_ms"] == 10_000
+    assert told["stale_after_ms"] == 5_000
+    minute = {"frames_per_min": 60.0, "refused_percent": 1.5, "parity_per_1000": 0.25}
+    assert told["rates"] == {"minute": minute, "hour": None}
     running.cancel()
 
 

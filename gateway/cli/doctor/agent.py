@@ -12,6 +12,8 @@ Answer = dict[str, Any]
 
 NEARLY_FULL = 0.9
 CHANNELS_NAMED = 5
+NOISY_PERCENT, NOISY_PER_1000 = 2, 1
+"""Of a group of 20 characters one in 50 is lost to one damaged character in 1,000; a sound line has none in days."""
 
 
 def running(case: Case) -> Finding:
@@ -67,6 +69,22 @@ def freshness(answer: Answer) -> Finding:
     if silent:
         return failed("; ".join(silent), "see to these meters' lines and their power")
     return ok("none has fallen silent")
+
+
+def noise(answer: Answer) -> Finding:
+    """Tell which serial lines lose groups or characters to noise."""
+    noisy = [
+        f"{each['name']}: {rates['refused_percent']:.1f} % of groups refused, "
+        f"{rates['parity_per_1000']:.1f} parity errors per 1000 characters, over the last {span}"
+        for each in answer["meters"]
+        for span, rates in (each.get("rates") or {}).items()
+        if rates is not None and (rates["refused_percent"] > NOISY_PERCENT or rates["parity_per_1000"] > NOISY_PER_1000)
+    ]
+    if noisy:
+        return warning(
+            "; ".join(noisy), "what is read is right; twist the pair, keep it off mains cables, try another adapter"
+        )
+    return ok("no line loses more than noise takes from any")
 
 
 def values(answer: Answer) -> Finding:

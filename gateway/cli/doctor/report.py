@@ -55,6 +55,7 @@ CHECKS: Mapping[str, Check] = {
     "clock": _with_agent(agent.clock),
     "meters": _with_agent(agent.meters),
     "silent meters": _with_agent(agent.freshness),
+    "noisy lines": _with_agent(agent.noise),
     "doubtful values": _with_agent(agent.values),
     "storing": _with_agent(agent.storing),
     "lost readings": _with_agent(agent.losses),
