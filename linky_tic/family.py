@@ -22,7 +22,7 @@ class Family:
 
     def judge(self, content: bytes) -> Group:
         """Judge the bytes between a group's LF and its CR, of the standard mode or of any family."""
-        group = judge(content, family=self.known)
+        group = judge(content, None, self.known)
         if group.valid:
             if group.mode is not Mode.STANDARD:
                 self.known = group.mode
