@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from config.channel import Channel
 from drivers.errors import PortLeft
-from drivers.linky_channels import channels_of, reading_value
+from drivers.linky_channels import channels_of, modes_of, points_of
 from drivers.linky_line import Doing, LineWatch
 from drivers.linky_listener import Listener
 from drivers.linky_quality import LineQuality, Rates
@@ -26,9 +26,6 @@ from linky_tic.plausibility import IndexWatch
 from linky_tic.stuck import StuckWatch
 
 _LOG = logging.getLogger(__name__)
-
-LINKY_MODES = (Mode.STANDARD, Mode.HISTORIQUE)
-"""What "auto" covers: a Linky in either mode, and the blue meters before it (CBE, CBETM)."""
 
 _REOPEN_MS = 60_000
 """A silent port is opened anew this often: some adapters come back only then."""
@@ -63,10 +60,10 @@ class LinkyMeter:
         self._boot_ms = boot_ms
         self.listener: Listener | None = None
         self._mode = None if mode == "auto" else Mode(mode)
-        self._modes = LINKY_MODES if self._mode is None else (self._mode,)
+        self._modes = modes_of(mode)
         remembered = Mode(remembered_mode) if remembered_mode in set(Mode) else None
         self._remembered = self._mode or remembered
-        self._channels = channels_of(name)
+        self._points = points_of(name, self._modes)
         self._search = ModeSearch(
             self._mode, remembered, fixed_speed=speed, remembered_speed=remembered_speed if remembered else None
         )
@@ -88,8 +85,8 @@ class LinkyMeter:
 
     @property
     def channels(self) -> Sequence[Channel]:
-        """A Channel for each label of both modes that is a value: the meter may change its mode at any time."""
-        return tuple(self._channels.values())
+        """A Channel for each label that is a value, of every mode that the site file's `mode` covers."""
+        return channels_of(self._points)
 
     @property
     def line_mode(self) -> str | None:
@@ -127,7 +124,7 @@ class LinkyMeter:
 
         A frame of ICE or PME-PMI takes up to 20 s at 1200 Bd, one of historique 3.0 s; a silent line has no excuse.
         """
-        if self._line.doing(self._boot_ms(), found=self.found is not None) is not Doing.READING:
+        if self.doing is not Doing.READING:
             return _STALE_MS
         return max(_STALE_MS, 2 * self._frame_ms)
 
@@ -140,6 +137,11 @@ class LinkyMeter:
     def overrun(self) -> bool:
         """Whether the meter says now that the subscribed power is exceeded; False as well when it says nothing."""
         return self._overrun.overrun and self._boot_ms() - self._line.sense_ms < self.stale_after_ms
+
+    @property
+    def doing(self) -> Doing:
+        """What the line does now."""
+        return self._line.doing(self._boot_ms(), found=self.found is not None)
 
     @property
     def state(self) -> str:
@@ -258,16 +260,15 @@ class LinkyMeter:
         return mode in self._modes and mode in (self.found, before)
 
     def _readings(self, groups: Iterable[Group], mode: Mode | None, at_ms: int) -> dict[str, Reading]:
-        return {
-            group.label: Reading(
-                self._channels[group.label],
-                reading_value(group),
-                at_ms,
-                Quality.SUSPECT if group.suspect else Quality.OK,
-            )
-            for group in groups
-            if group.valid and group.mode is mode and group.label in self._channels
-        }
+        readings = {}
+        for group in groups:
+            if group.valid and group.mode is mode and mode is not None:
+                quality = Quality.SUSPECT if group.suspect else Quality.OK
+                for point in self._points.get((mode, group.label), ()):
+                    value = point.read(group)
+                    if value is not None:
+                        readings[point.channel.name] = Reading(point.channel, value, at_ms, quality)
+        return readings
 
 
 def _pieces(data: bytes) -> Iterator[tuple[bytes, int]]:
