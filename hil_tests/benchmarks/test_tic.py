@@ -9,7 +9,7 @@ from hil_tests.benchmarks.peer import READ_BY, Answer
 from hil_tests.benchmarks.peers.__main__ import ADAPTERS
 from hil_tests.benchmarks.peers.ours import values, values_as_they_come
 from hil_tests.benchmarks.peers.replay import End, Port, Row, Told
-from hil_tests.benchmarks.tic_captures import captures
+from hil_tests.benchmarks.tic_captures import captures, whole_frames
 from hil_tests.benchmarks.tic_noise import MODES, with_software_parity
 from hil_tests.benchmarks.tic_peers import _judge
 from linky_tic.label import Mode
@@ -81,8 +81,12 @@ def test_what_a_reader_makes_of_a_line_is_judged() -> None:
 def test_the_manifest_is_read() -> None:
     """The captures and counts that the benchmark takes from MANIFEST.md are those that the tests hold ours to."""
     capture("MANIFEST.md")
-    found = {name: valid for name, _, _, valid in captures()}
-    assert found == {name: valid for name, (_, valid) in VALID.items()}
+    assert {one.name: (one.groups, one.valid) for one in captures()} == VALID
+    for mode in MODES:
+        data, groups, what = whole_frames(mode)
+        assert "real" in what
+        assert data.count(b"\r") == groups
+        assert (data[0], data[-1]) == (2, 3)
 
 
 def test_each_reader_has_an_adapter() -> None:

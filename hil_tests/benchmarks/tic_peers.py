@@ -10,7 +10,7 @@ from random import Random
 from hil_tests.benchmarks.figure import Figure
 from hil_tests.benchmarks.peer import NOT_TO_BE_HAD, READ_BY, AbsentError, Answer, Peer
 from hil_tests.benchmarks.peers.replay import Row
-from hil_tests.benchmarks.tic_captures import clean_captures
+from hil_tests.benchmarks.tic_captures import whole_frames
 from linky_tic.label import Mode
 from linky_tic.tests.corruption import FREE_TEXT, flipped
 from linky_tic.tests.encoder import Item
@@ -79,7 +79,7 @@ def table(found: Sequence[Peer]) -> Iterator[Figure]:
     """Tell what each reader, ours as well, delivers of real captures, and makes of one seed of a noisy line."""
     for mode in (Mode.HISTORIQUE, Mode.STANDARD):
         readers = [Peer.ours(), *(peer for peer in found if mode in READ_BY[peer.name])]
-        clean, groups, told = clean_captures(mode)
+        clean, groups, told = whole_frames(mode)
         sent = stream(mode, _FRAMES, _SEED)
         line, hits = flipped(sent.data, Random(_SEED))
         with ThreadPoolExecutor(2) as pool:
@@ -103,6 +103,11 @@ def _judge(sent: Stream, hits: Sequence[int], answer: Answer) -> _Table:
     That is more lenient than what ours is held to: a reader that tells a whole frame does not say from where in it.
     """
     ends = [group.end for group in sent.sent]
+    whole = {
+        at
+        for at, group in enumerate(sent.sent)
+        if (hit := bisect_left(hits, group.start)) == len(hits) or hits[hit] >= group.end
+    }
     kept: set[int] = set()
     wrong = since = before = 0
     for row in answer.rows:
@@ -111,19 +116,10 @@ def _judge(sent: Stream, hits: Sequence[int], answer: Answer) -> _Table:
         window = range(bisect_left(ends, since + 1), min(len(ends), bisect_left(ends, row.at) + 1))
         matches = [at for at in window if _same(sent.sent[at].item, row)]
         if matches:
-            kept.add(next((at for at in matches if at not in kept), matches[0]))
+            kept.add(next((at for at in matches if at in whole and at not in kept), matches[0]))
         elif row.label not in FREE_TEXT:
             wrong += 1
-    whole = [
-        at
-        for at, group in enumerate(sent.sent)
-        if (hit := bisect_left(hits, group.start)) == len(hits) or hits[hit] >= group.end
-    ]
-    return _Table(
-        1e6 * wrong / len(ends),
-        100 * sum(at in kept for at in whole) / len(whole),
-        len(answer.crashes),
-    )
+    return _Table(1e6 * wrong / len(ends), 100 * len(kept & whole) / len(whole), len(answer.crashes))
 
 
 def _same(item: Item, row: Row) -> bool:
