@@ -154,6 +154,29 @@ def support_bundle(options: argparse.Namespace) -> int:
     return answer(door, options.out, options.log, as_json=options.json)
 
 
+def tic_listen(options: argparse.Namespace) -> int:
+    """Answer `gateway tic listen`."""
+    from gateway.cli.tic.hearing import Line
+    from gateway.cli.tic.listen import listen
+
+    return listen(
+        Line(options.port, options.mode, options.speed),
+        as_json=options.json,
+        count=options.count,
+        timeout_s=options.timeout,
+        numbers=options.show_numbers,
+    )
+
+
+def tic_capture(options: argparse.Namespace) -> int:
+    """Answer `gateway tic capture`."""
+    from gateway.cli.tic.capture import capture
+    from gateway.cli.tic.hearing import Line
+
+    line = Line(options.port, options.mode, options.speed)
+    return capture(line, options.file, frames=options.frames, duration_s=options.duration, as_json=options.json)
+
+
 def tic_decode(options: argparse.Namespace) -> int:
     """Answer `gateway tic decode`."""
     from gateway.cli.tic.decode import decode

@@ -1,75 +1,22 @@
 """Everything that `gateway` can be asked: the words, what they mean, what they take, who answers, and an example."""
 
-import argparse
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
 
 from gateway.cli import answers
+from gateway.cli.command import Command, counted, lasting, option, port, positive
+from gateway.cli.tic.catalogue import TIC
 
 DEFAULT_SITE = Path("/etc/gateway/site.toml")
 
-Answer = Callable[[argparse.Namespace], int]
-Option = Callable[[argparse.ArgumentParser], object]
-
-
-class Command(NamedTuple):  # a dataclass would cost every start 6 ms
-    """One command: `words` as they are typed ("config check"), one sentence, the answer, an example, what it takes."""
-
-    words: str
-    text: str
-    answer: Answer
-    example: str
-    options: tuple[Option, ...] = ()
-
-
-def _option(*names: str, **how: Any) -> Option:  # noqa: ANN401 - the keywords of add_argument
-    return lambda parser: parser.add_argument(*names, **how)
-
-
-def positive(text: str) -> float:
-    """Read a number of seconds above zero, a day at most."""
-    value = float(text)
-    if not 0 < value <= 86_400:
-        raise argparse.ArgumentTypeError(f"{text} s: more than 0 and at most 86400 seconds are wanted")
-    return value
-
-
-def counted(text: str) -> int:
-    """Read a number from 1 on."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text}: a number from 1 on is wanted")
-    return value
-
-
-def lasting(text: str) -> int:
-    """Read a time as people say it, "90min" or "4h" or "2d", in seconds; up to 31 days."""
-    number, unit = text.rstrip("abcdefghijklmnopqrstuvwxyz"), text.lstrip("0123456789")
-    lengths = {"s": 1, "min": 60, "h": 3_600, "d": 86_400}
-    seconds = int(number) * lengths[unit] if number.isdecimal() and unit in lengths else 0
-    if not 0 < seconds <= 31 * 86_400:
-        raise argparse.ArgumentTypeError(f"{text}: a time is wanted as 90min, 4h or 2d, 31d at most")
-    return seconds
-
-
-def port(text: str) -> int:
-    """Read a TCP port, 0 for any."""
-    value = int(text)
-    if not 0 <= value <= 65_535:
-        raise argparse.ArgumentTypeError(f"{text}: a port from 0 to 65535 is wanted")
-    return value
-
-
-_SITE = _option("--config", type=Path, default=DEFAULT_SITE, metavar="SITE", help="the site file (default %(default)s)")
-_SITE_FILE = _option("file", type=Path, nargs="?", default=DEFAULT_SITE, help="the site file (default %(default)s)")
-_SOCKET = _option("--socket", type=Path, metavar="PATH", help="the agent's control socket (default: the site's)")
-_TIMEOUT = _option(
+_SITE = option("--config", type=Path, default=DEFAULT_SITE, metavar="SITE", help="the site file (default %(default)s)")
+_SITE_FILE = option("file", type=Path, nargs="?", default=DEFAULT_SITE, help="the site file (default %(default)s)")
+_SOCKET = option("--socket", type=Path, metavar="PATH", help="the agent's control socket (default: the site's)")
+_TIMEOUT = option(
     "--timeout", type=positive, default=5.0, metavar="S", help="seconds to wait for an answer (default %(default)g)"
 )
-_JSON = _option("--json", action="store_true", help='one JSON object, whose "schema" tells its version')
-_JSON_LINES = _option("--json", action="store_true", help="one JSON object a line")
-_STATE = _option(
+_JSON = option("--json", action="store_true", help='one JSON object, whose "schema" tells its version')
+_JSON_LINES = option("--json", action="store_true", help="one JSON object a line")
+_STATE = option(
     "--state",
     type=Path,
     default=Path("/var/lib/gateway-web"),
@@ -82,7 +29,7 @@ FAMILIES = {
     "commands": "what was ordered, and the opt-out",
     "queue": "what is kept for the centre",
     "config": "the site file",
-    "tic": "the Linky's customer output",
+    "tic": "a meter's customer output",
 }
 """The first words that others follow, with what they are about."""
 
@@ -94,7 +41,7 @@ COMMANDS = (
         "gateway run --config site.toml",
         (
             _SITE,
-            _option(
+            option(
                 "--await-keys",
                 action="store_true",
                 help="while keys are missing, say so on the control socket, do not end",
@@ -107,7 +54,7 @@ COMMANDS = (
         answers.web,
         "gateway web --listen 127.0.0.1 --port 8443",
         (
-            _option(
+            option(
                 "--socket",
                 type=Path,
                 default=Path("/run/gateway/control.sock"),
@@ -115,9 +62,9 @@ COMMANDS = (
                 help="the agent's control socket (default %(default)s)",
             ),
             _STATE,
-            _option("--listen", default="0.0.0.0", metavar="ADDRESS", help="where to listen (default %(default)s)"),  # noqa: S104 - the page is for the whole building
-            _option("--port", type=port, default=8443, metavar="N", help="0: any that is free (default %(default)s)"),
-            _option(
+            option("--listen", default="0.0.0.0", metavar="ADDRESS", help="where to listen (default %(default)s)"),  # noqa: S104 - the page is for the whole building
+            option("--port", type=port, default=8443, metavar="N", help="0: any that is free (default %(default)s)"),
+            option(
                 "--name",
                 action="append",
                 default=[],
@@ -145,7 +92,7 @@ COMMANDS = (
         "everything that can be wrong, looked at one by one, with what to do",
         answers.doctor,
         "gateway doctor --strict",
-        (*_AGENT, _option("--strict", action="store_true", help="end with 1 where there are only warnings"), _JSON),
+        (*_AGENT, option("--strict", action="store_true", help="end with 1 where there are only warnings"), _JSON),
     ),
     Command(
         "channels",
@@ -159,7 +106,7 @@ COMMANDS = (
         "the last value of one channel",
         answers.read,
         "gateway read main.east",
-        (_option("channel", metavar="CHANNEL", help="its name, as `gateway channels` lists it"), *_AGENT, _JSON),
+        (option("channel", metavar="CHANNEL", help="its name, as `gateway channels` lists it"), *_AGENT, _JSON),
     ),
     Command(
         "tail",
@@ -167,9 +114,9 @@ COMMANDS = (
         answers.tail,
         "gateway tail main.sinsts --json",
         (
-            _option("channel", metavar="CHANNEL", nargs="*", help="only these (default: all)"),
-            _option("--interval", type=positive, default=1.0, metavar="S", help="how often to look (default 1 s)"),
-            _option("--count", type=counted, metavar="N", help="end after so many readings"),
+            option("channel", metavar="CHANNEL", nargs="*", help="only these (default: all)"),
+            option("--interval", type=positive, default=1.0, metavar="S", help="how often to look (default 1 s)"),
+            option("--count", type=counted, metavar="N", help="end after so many readings"),
             *_AGENT,
             _JSON_LINES,
         ),
@@ -187,8 +134,8 @@ COMMANDS = (
         answers.queue_peek,
         "gateway queue peek --limit 3",
         (
-            _option("--limit", type=counted, default=10, metavar="N", help="so many (default %(default)s)"),
-            _option("--stream", metavar="NAME", help="the newest kept of one stream (fine, schema, clock) instead"),
+            option("--limit", type=counted, default=10, metavar="N", help="so many (default %(default)s)"),
+            option("--stream", metavar="NAME", help="the newest kept of one stream (fine, schema, clock) instead"),
             _SITE,
             _JSON,
         ),
@@ -206,9 +153,7 @@ COMMANDS = (
         answers.commands_list,
         "gateway commands list --limit 5",
         (
-            _option(
-                "--limit", type=counted, default=20, metavar="N", help="so many (default %(default)s, at most 200)"
-            ),
+            option("--limit", type=counted, default=20, metavar="N", help="so many (default %(default)s, at most 200)"),
             *_AGENT,
             _JSON,
         ),
@@ -218,7 +163,7 @@ COMMANDS = (
         "all that is known of one order",
         answers.commands_show,
         "gateway commands show dr-2026-11-23-1",
-        (_option("id", metavar="ID", help="as `gateway commands list` shows it"), *_AGENT, _JSON),
+        (option("id", metavar="ID", help="as `gateway commands list` shows it"), *_AGENT, _JSON),
     ),
     Command(
         "commands opt-out",
@@ -226,10 +171,10 @@ COMMANDS = (
         answers.commands_opt_out,
         'gateway commands opt-out building --for 4h --reason "exams" --yes',
         (
-            _option("target", metavar="TARGET", help='a load\'s name, or "building"'),
-            _option("--for", dest="duration", type=lasting, required=True, metavar="TIME", help="90min, 4h, 2d"),
-            _option("--reason", required=True, metavar="TEXT", help="why; it is kept, and the centre sees it"),
-            _option("--yes", action="store_true", help="do it; without, only what it would do is told (exit 7)"),
+            option("target", metavar="TARGET", help='a load\'s name, or "building"'),
+            option("--for", dest="duration", type=lasting, required=True, metavar="TIME", help="90min, 4h, 2d"),
+            option("--reason", required=True, metavar="TEXT", help="why; it is kept, and the centre sees it"),
+            option("--yes", action="store_true", help="do it; without, only what it would do is told (exit 7)"),
             *_AGENT,
             _JSON,
         ),
@@ -253,27 +198,17 @@ COMMANDS = (
         "the JSON schema of a site file, for editors",
         answers.config_schema,
         "gateway config schema",
-        (_option("--json", action="store_true", help="wrapped like every other answer"),),
+        (option("--json", action="store_true", help="wrapped like every other answer"),),
     ),
-    Command(
-        "tic decode",
-        "decode captured frames",
-        answers.tic_decode,
-        "gateway tic decode meter.tic --json",
-        (
-            _option("file", nargs="?", default="-", help="a file of bytes as on the wire, - for standard input"),
-            _option("--mode", choices=("auto", "historique", "standard"), default="auto"),
-            _option("--json", action="store_true", help="one JSON object a line for each frame, then a summary"),
-        ),
-    ),
+    *TIC,
     Command(
         "support-bundle",
         "what somebody far away needs to help, in one file, secrets and meter numbers masked",
         answers.support_bundle,
         "gateway support-bundle help.tar.gz --log log.txt",
         (
-            _option("out", type=Path, metavar="OUT.tar.gz", help="the file to make; none is overwritten"),
-            _option("--log", type=Path, metavar="FILE", help="a log whose end goes in, as of journalctl -u gateway"),
+            option("out", type=Path, metavar="OUT.tar.gz", help="the file to make; none is overwritten"),
+            option("--log", type=Path, metavar="FILE", help="a log whose end goes in, as of journalctl -u gateway"),
             *_AGENT,
             _JSON,
         ),

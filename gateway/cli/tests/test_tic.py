@@ -53,7 +53,10 @@ def test_a_frame_is_one_line_and_the_summary_the_last(tmp_path: Path) -> None:
         ],
     }
     assert summary == {
+        "schema": "gateway/tic-decode/1",
         "summary": {"frames": 1, "groups_valid": 1, "groups_rejected": 1, "bytes": len(data)},
+        "modes": {"standard": 1},
+        "rejected": {"checksum": 1},
     }
 
 
@@ -99,6 +102,45 @@ def test_the_mode_can_be_told(mode: str, valid: int) -> None:
     }
 
 
+@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize("told", ["auto", "itself"])
+def test_every_family_is_read(mode: Mode, told: str) -> None:
+    """A meter of any family is read, with its mode told or not, and the JSON says which it is."""
+    items = items_of(mode, MeterState(tariff="HC"))
+    data = encode_frame(mode, items)
+    # What two families share is not guessed before the stream has shown one: the second frame is whole.
+    _, lines, complaint = decode("--mode", mode.value if told == "itself" else told, data=data * 2)
+    frame = lines[1]
+    assert (frame["mode"], complaint) == (mode.value, "")
+    groups = frame["groups"]
+    assert isinstance(groups, list)
+    assert [(group["label"], group["value"], group["valid"]) for group in groups] == [
+        (item.label, item.value, True) for item in items
+    ]
+    assert lines[-1]["modes"] == {mode.value: 2}
+
+
+def test_an_unknown_label_is_shown_as_text() -> None:
+    """A label that nobody knows is refused, counted as that, and its text is there, in JSON and for people."""
+    data = encode_frame(Mode.STANDARD, [Item("SINSTS", "00501"), Item("NEWLABEL", "SOME TEXT")])
+    _, (frame, last), _ = decode(data=data)
+    groups = frame["groups"]
+    assert isinstance(groups, list)
+    assert (groups[1]["label"], groups[1]["value"], groups[1]["valid"]) == ("NEWLABEL", "SOME TEXT", False)
+    assert last["rejected"] == {"unknown_label": 1}
+    table = subprocess.run(PROGRAM, input=data, capture_output=True, check=True, timeout=30).stdout  # noqa: S603 - this very interpreter
+    assert b"NEWLABEL   rejected: unknown_label: SOME TEXT\n" in table
+
+
+def test_parity_in_bit_7_is_taken_off() -> None:
+    """What was caught as 8N1 is read as well: of a character with wrong parity, its group alone is refused."""
+    plain = encode_frame(Mode.STANDARD, items_of(Mode.STANDARD, MeterState()))
+    carried = bytearray(byte | (byte.bit_count() % 2) << 7 for byte in plain)
+    carried[plain.index(b"PREF") + 5] ^= 1
+    _, (_, last), _ = decode(data=bytes(carried))
+    assert last["rejected"] == {"control_character": 1}
+
+
 def test_a_live_line_is_shown_as_it_comes() -> None:
     """A frame on a pipe that stays open is printed as soon as it ends."""
     with subprocess.Popen(  # noqa: S603 - this very interpreter
@@ -134,7 +176,7 @@ def test_what_cannot_be_read_is_told(tmp_path: Path, name: str) -> None:
     """A missing file and a folder end with code 2 and one line that names them, and no output."""
     code, lines, complaint = decode(str(tmp_path / name))
     assert (code, lines) == (2, [])
-    assert complaint.startswith(f"gateway: cannot read {tmp_path / name}: ")
+    assert complaint.startswith(f"gateway tic decode: cannot read {tmp_path / name}: ")
     assert complaint.count("\n") == 1
 
 
@@ -142,8 +184,9 @@ def test_an_empty_file_has_a_summary(tmp_path: Path) -> None:
     """A file without a byte is no error: its summary is all zeros."""
     file = tmp_path / "empty"
     file.touch()
-    zeros = {"frames": 0, "groups_valid": 0, "groups_rejected": 0, "bytes": 0}
-    assert decode(str(file)) == (0, [{"summary": zeros}], "")
+    code, (last,), complaint = decode(str(file))
+    assert (code, complaint) == (0, "")
+    assert last["summary"] == {"frames": 0, "groups_valid": 0, "groups_rejected": 0, "bytes": 0}
 
 
 def test_the_table_shows_units_and_doubts() -> None:
