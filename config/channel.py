@@ -29,6 +29,7 @@ class Quantity(StrEnum):
     GAS_VOLUME = "gas_volume"
     WATER_VOLUME = "water_volume"
     DURATION = "duration"
+    RATIO = "ratio"
     SETPOINT = "setpoint"
     SWITCH_STATE = "switch_state"
     TARIFF = "tariff"

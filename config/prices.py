@@ -9,7 +9,8 @@ from typing import Any
 
 from config.profiles import read_profile
 from config.wording import nearest, shown
-from linky_tic.labels import HISTORIQUE, STANDARD
+from linky_tic.label import Mode
+from linky_tic.labels import BY_MODE
 from modbus.errors import ProfileError
 
 _PER = {
@@ -19,7 +20,8 @@ _PER = {
     ("gas_volume", "m3"): "m3",
     ("water_volume", "m3"): "m3",
 }
-_LINKY = {label.name.lower(): {"Wh": "kWh", "dal": "m3"}.get(label.unit) for label in (*STANDARD, *HISTORIQUE)}
+_LABELS = {"Wh": "kWh", "kWh": "kWh", "dal": "m3"}
+_LINKY = ("standard", "historique")
 _COUNTS = {"kWh": "an energy", "m3": "a volume"}
 
 Devices = Mapping[str, tuple[str, Mapping[str, Any]]]
@@ -32,7 +34,10 @@ Points = Mapping[str, str | None]
 def points(kind: str, device: Mapping[str, Any], folder: Path) -> Points | None:
     """Give what each channel of a device counts; None where its table has mistakes of its own, told elsewhere."""
     if kind == "linky":
-        return _LINKY
+        mode = device.get("mode", "auto")
+        modes = [Mode(each) for each in (_LINKY if mode == "auto" else (mode,)) if each in set(Mode)]
+        labels = {label.name.lower(): _LABELS.get(label.unit) for each in modes for label in BY_MODE[each].values()}
+        return labels or None
     if kind == "pulse":
         per = _PER.get((str(device.get("quantity")), "m3"))
         return None if per is None else {"total": per}

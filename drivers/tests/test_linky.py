@@ -10,14 +10,10 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from config.channel import Quantity
 from drivers.errors import PortLeft, PortMissing
 from drivers.linky import LinkyMeter
-from drivers.linky_channels import channels_of, reading_value
 from drivers.reading import Quality, Reading
-from linky_tic.group import Group
 from linky_tic.label import Mode
-from linky_tic.labels import HISTORIQUE, STANDARD
 from linky_tic.tests.encoder import Item, MeterState, encode_frame, items_of
 
 STATE = MeterState(power_va=(2_345,), east_wh=12_345_678, tariff="HC", running=2)
@@ -292,47 +288,3 @@ async def test_frames_that_waited_are_dated_back(rig: Rig) -> None:
         await until(lambda: len(rig.ticks) == 2)
     first, second = (tick[0].boot_ms for tick in rig.ticks)
     assert second - first == len(frame) * 10_000 // 9_600
-
-
-def test_every_label_that_is_a_value_has_a_channel() -> None:
-    """Both modes' labels have a channel each in a stable order, but for the meter's names and its clock."""
-    channels = channels_of("linky")
-    labels = [label.name for label in (*STANDARD, *HISTORIQUE)]
-    assert list(channels) == [name for name in labels if name not in {"ADSC", "ADCO", "PRM", "DATE"}]
-    assert len({channel.name for channel in channels.values()}) == len(channels)
-    assert {channel.group for channel in channels.values()} == {"linky"}
-
-
-@pytest.mark.parametrize(
-    ("label", "expected"),
-    [
-        ("EAST", (Quantity.ACTIVE_ENERGY_IMPORT, "Wh", 0, "1-0:1.8.0", None)),
-        ("EASF10", (Quantity.ACTIVE_ENERGY_IMPORT, "Wh", 0, "1-0:1.8.10", None)),
-        ("ERQ4", (Quantity.REACTIVE_ENERGY, "varh", 0, "1-0:8.8.0", None)),
-        ("IRMS3", (Quantity.CURRENT, "A", 0, "1-0:71.7.0", 3)),
-        ("SINSTS2", (Quantity.APPARENT_POWER_IMPORT, "VA", 0, "1-0:49.7.0", 2)),
-        ("SMAXSN1-1", (Quantity.APPARENT_POWER_IMPORT, "VA", 0, None, 1)),
-        ("PREF", (Quantity.SUBSCRIBED_POWER, "VA", 3, None, None)),
-        ("CCAIN", (Quantity.ACTIVE_POWER_EXPORT, "W", 0, "1-0:2.5.0", None)),
-        ("BBRHPJR", (Quantity.ACTIVE_ENERGY_IMPORT, "Wh", 0, "1-0:1.8.6", None)),
-        ("GAZ", (Quantity.GAS_VOLUME, "m3", -2, None, None)),
-    ],
-)
-def test_what_a_label_measures(label: str, expected: tuple[Quantity, str, int, str | None, int | None]) -> None:
-    """A label's channel has its quantity, unit, exponent, code and phase."""
-    channel = channels_of("m")[label]
-    assert (channel.quantity, channel.unit, channel.exponent, channel.obis, channel.phase) == expected
-
-
-def test_values_are_what_their_channel_says() -> None:
-    """Registers are numbers, calendars and tariffs texts as sent, the edge of a mobile peak a moment."""
-    channels = channels_of("m")
-    for group, value in (
-        (Group("STGE", "003A0001", mode=Mode.STANDARD), 0x3A0001),
-        (Group("RELAIS", "129", mode=Mode.STANDARD), 129),
-        (Group("LTARF", "    HC  BLEU    ", mode=Mode.STANDARD), "    HC  BLEU    "),
-        (Group("DPM1", "01", " 250115060000", mode=Mode.STANDARD), " 250115060000 01"),
-        (Group("PTEC", "HP..", mode=Mode.HISTORIQUE), "HP.."),
-    ):
-        assert reading_value(group) == value
-        assert channels[group.label].is_text is isinstance(value, str)

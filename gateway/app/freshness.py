@@ -1,4 +1,7 @@
-"""After how long without a new one a value is stale: three periods of what is read together with it, at least 10 s."""
+"""After how long without a new one a value is stale: three periods of what is read together with it, at least 10 s.
+
+What the customer output of a meter gives has the bound of its own label: see `drivers.linky_channels`.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -6,13 +9,10 @@ from typing import Self
 
 from config.channel import Channel
 from config.site import Site
+from drivers.linky_channels import modes_of, points_of
 
 _LEAST_S = 10.0
-"""A Linky sends a frame each second or three; two that are lost to noise make nothing stale."""
-
 _PERIODS = 3
-_NOW_AND_THEN = frozenset({"adps", "adir1", "adir2", "adir3", "pejp"})
-"""What a Linky sends only while there is something to tell, apart from its texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +28,18 @@ class Freshness:
     @classmethod
     def of(cls, site: Site, channels: Iterable[Channel]) -> Self:
         """Give that of the channels of a site."""
-        groups, linkys = dict(_groups(site)), {linky.name for linky in site.linky}
-        bounds: dict[str, int | None] = {}
+        groups = dict(_groups(site))
+        bounds = {
+            point.channel.name: point.stale_after_ms
+            for linky in site.linky
+            for points in points_of(linky.name, modes_of(linky.mode)).values()
+            for point in points
+        }
         meters: dict[str, int] = {}
         for channel in channels:
-            rare = channel.device in linkys and channel.name.partition(".")[2] in _NOW_AND_THEN
-            bound = None if channel.is_text or rare else groups[channel.group]
-            bounds[channel.name] = bound
+            if channel.name not in bounds:
+                bounds[channel.name] = None if channel.is_text else groups[channel.group]
+            bound = bounds[channel.name]
             if bound is not None:
                 meters[channel.device] = min(bound, meters.get(channel.device, bound))
         return cls(bounds, meters)
@@ -43,8 +48,6 @@ class Freshness:
 def _groups(site: Site) -> Iterator[tuple[str, int]]:
     """Give the bound of each group of channels: the groups are the drivers' own."""
     timeouts = {bus.name: bus.timeout_s for bus in site.modbus_bus}
-    for linky in site.linky:
-        yield linky.name, _bound(0, 0)
     for device in site.modbus:
         for poll, period_s in (("fast", device.poll_s), ("slow", device.slow_poll_s)):
             yield f"{device.name}.{poll}", _bound(period_s, timeouts[device.bus])

@@ -11,8 +11,8 @@ TIC = "TIC"
 _DRAWN = ("active_power_import", "apparent_power_import")
 _GIVEN = ("active_power_export", "apparent_power_export")
 _HEAT = "thermal_power"
-_TARIFFS = ("ltarf", "ptec")
-"""Labels of a TIC, in standard and in historique mode."""
+_TARIFFS = ("ltarf", "ptec", "ptcour", "ptcour1", "jaune_pt")
+"""Labels of a TIC: standard, historique, and of older meters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +95,13 @@ def parts(found: Sequence[Channel], shown: Iterable[Meter]) -> list[Part]:
 
 
 def _is_now(channel: Channel, protocol: str | None) -> bool:
-    """Say whether a channel is the present value: of a TIC, OBIS codes tell it (D = 7) from means and maxima."""
+    """Say whether a channel is the present value: of a TIC, OBIS codes tell it from means and maxima.
+
+    D = 7 is what is so now; older meters have nothing newer than D = 4, the mean of a minute.
+    """
     if protocol != TIC or channel.quantity == "subscribed_power":
         return True
-    return channel.obis is not None and ".7." in channel.obis
+    return channel.obis is not None and channel.obis.endswith((".7.0", ".4.0"))
 
 
 def _meter(device: str, about: str, own: Sequence[Channel], tariff: str) -> Meter:

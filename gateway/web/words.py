@@ -244,6 +244,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "quantity.gas_volume": ("volume de gaz", "gas volume"),
     "quantity.water_volume": ("volume d’eau", "water volume"),
     "quantity.duration": ("durée", "duration"),
+    "quantity.ratio": ("rapport", "ratio"),
     "quantity.setpoint": ("consigne", "set-point"),
     "quantity.switch_state": ("état de commande", "switch state"),
     "quantity.tariff": ("tarif", "tariff"),

@@ -72,8 +72,12 @@ def test_a_price_is_told_exactly(site: Site) -> None:
     ]
 
 
-def test_the_site_file_and_the_drivers_agree_on_what_can_have_a_price(site: Site, made: Devices) -> None:
+@pytest.mark.parametrize("mode", ["auto", "standard", "historique", "emeraude", "pme-pmi"])
+def test_the_site_file_and_the_drivers_agree_on_what_can_have_a_price(site: Site, mode: str) -> None:
     """`config` knows without the drivers which channel counts kWh or m3; no channel is missed, and none made up."""
+    linky = site.linky[0].model_copy(update={"mode": mode})
+    site = site.model_copy(update={"linky": (linky,)})
+    made = devices(site, {}, lambda: 0)
     per = {
         Quantity.ACTIVE_ENERGY_IMPORT: ("Wh", "kWh"),
         Quantity.ACTIVE_ENERGY_EXPORT: ("Wh", "kWh"),
@@ -109,14 +113,14 @@ def test_a_value_is_stale_after_three_of_its_own_periods(made: Devices, site: Si
     groups = {channel.name: channel.group for meter in made.meters for channel in meter.channels}
     bounds = {groups[name]: bound for name, bound in found.channels.items() if bound is not None}
     assert bounds == {
-        "main": 10_000,
+        "main": 6_000,
         "bms.fast": 17_500,
         "bms.slow": 901_000,
         "workshop.fast": 10_000,
         "gas.total": 30_000,
         "water.total": 180_000,
     }
-    assert found.meters == {"main": 10_000, "bms": 17_500, "workshop": 10_000, "gas": 30_000, "water": 180_000}
+    assert found.meters == {"main": 5_000, "bms": 17_500, "workshop": 10_000, "gas": 30_000, "water": 180_000}
 
 
 def test_what_comes_only_now_and_then_is_never_stale(site: Site, made: Devices) -> None:
