@@ -11,7 +11,7 @@ from collections.abc import Callable
 from itertools import pairwise
 
 from hil_tests.fuzz.choices import Choices, one_of, printable
-from linky_tic import horodate, status
+from linky_tic import fields, horodate, status, tariff
 from linky_tic.decoder import Decoder, Event, Frame
 from linky_tic.errors import TicError
 from linky_tic.group import Group, Reason
@@ -19,14 +19,16 @@ from linky_tic.label import Label, Mode
 from linky_tic.labels import BY_MODE, LONGEST_GROUP
 from linky_tic.overrun import OverrunWatch
 from linky_tic.plausibility import IndexWatch
+from linky_tic.stuck import StuckWatch
 from linky_tic.tests.encoder import Item, encode_frame
 
 STATE_BYTES = 48_000
 """More than a decoder ever keeps, pickled: twice the groups of the largest frame, at their longest, take 34,000."""
 _FED_BYTES = 65_536
-_EACH = 15
-"""Single bytes and endless streams take long: each is tried with one input in sixteen."""
+_EACH, _SINGLE = 63, 8
+"""Single bytes and endless streams take long: they are tried with one input in eight and one in 64."""
 _MOST_ITEMS = 12
+_A_WHILE_MS = 60_000
 
 
 def line(choices: Choices) -> None:
@@ -36,11 +38,13 @@ def line(choices: Choices) -> None:
     cuts = [choices.ConsumeIntInRange(0, 4_096) for _ in range(choices.ConsumeIntInRange(0, 6))]
     data = choices.ConsumeBytes(choices.remaining_bytes())
     whole = _events(mode, [data])
-    edges = range(len(data) + 1) if how == 1 else [0, *sorted(cut for cut in cuts if cut < len(data)), len(data)]
+    edges = (
+        range(len(data) + 1) if 0 < how <= _SINGLE else [0, *sorted(cut for cut in cuts if cut < len(data)), len(data)]
+    )
     assert _events(mode, [data[start:end] for start, end in pairwise(edges)]) == whole, "pieces change the events"
     if how == _EACH:
         _stays_small(mode, data)
-    overrun, indexes = OverrunWatch(), IndexWatch()
+    overrun, indexes, stuck = OverrunWatch(), IndexWatch(), StuckWatch()
     groups: list[Group] = []
     for at_ms, event in enumerate(whole):
         if isinstance(event, Frame):
@@ -48,7 +52,8 @@ def line(choices: Choices) -> None:
             assert event.groups, "an empty frame"
             groups = []
             overrun.frame(event)
-            assert len(indexes.judge(event.groups, at_ms)) == len(event.groups)
+            for judged in (indexes.judge(event.groups, at_ms), stuck.judge(event, at_ms * _A_WHILE_MS)):
+                assert [group.value for group in judged] == [group.value for group in event.groups], "judged away"
         else:
             groups.append(event)
             overrun.group(event)
@@ -149,17 +154,30 @@ def _fits(mode: Mode, item: Item) -> bool:
 
 PARSERS: tuple[Callable[[str], object], ...] = (
     horodate.parse_horodate,
+    horodate.parse_short_date,
     status.parse_status,
     status.parse_relays,
     status.parse_calendar,
+    tariff.parse_ptec,
+    tariff.parse_demain,
+    tariff.parse_ltarf,
+    fields.parse_jaune,
+    fields.parse_period_start,
+    fields.parse_fcou,
+    fields.parse_energies,
+    fields.parse_four,
+    fields.parse_dynamic,
 )
 
 
 def values(choices: Choices) -> None:
     """Parse any text, and texts that look as they should."""
-    match choices.ConsumeIntInRange(0, 4):
+    match choices.ConsumeIntInRange(0, 5):
         case 0:
             text = _stamp(choices)
+        case 5:
+            pieces = [f"{choices.ConsumeIntInRange(0, 99):02}" for _ in range(choices.ConsumeIntInRange(1, 8))]
+            text = "".join(piece + one_of(choices, [":", "/", " ", ""]) for piece in pieces)
         case 1:
             text = f"{choices.ConsumeIntInRange(0, (1 << 32) - 1):08X}"
         case 2:

@@ -31,7 +31,7 @@ def test_the_properties_hold_of_noise(holds: Callable[[Choices], None]) -> None:
 
 def tried(holds: Callable[[Choices], None]) -> None:
     """Try a property with every seed, some choices each."""
-    for choice in range(120):
+    for choice in range(500):
         holds(RandomChoices(choice, SEEDS[choice % len(SEEDS)]))
 
 
