@@ -39,7 +39,7 @@ from gateway.uplink.settings import Inbound, UplinkSettings
 from gateway.uplink.worker import Uplink
 from gateway.wire import cose
 from gateway.wire.keys import KeySet, SigningKey
-from gateway.wire.messages import Alarm, Answer, Birth, TimeRequest
+from gateway.wire.messages import Answer, Birth, TimeRequest
 from gateway.wire.record import Recorder
 from gateway.wire.schema import Schema
 
@@ -227,7 +227,7 @@ class Agent:
         now = self._clock.boot_ms()
         known = self._clock.correlation()
         utc_ms = None if known is None else known.utc_ms_at(now)
-        self._publish("evt/alarm", self._voice.alarm(Alarm(kind, text[:512], now, utc_ms)))
+        self._publish("evt/alarm", self._voice.alarm(kind, text, now, utc_ms))
 
     def _answered(self, sequence: int, message: bytes) -> None:
         """Send an answer to a command that was just stored, here and to the centre."""

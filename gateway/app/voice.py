@@ -12,6 +12,9 @@ from gateway.wire.messages import Alarm, Birth, TimeRequest
 
 STATE, EVENT = "state", "evt"
 
+LONGEST_ALARM = 512
+"""Characters."""
+
 
 class Voice:
     """Signs for `gateway` with its key."""
@@ -26,8 +29,9 @@ class Voice:
         """Sign a birth."""
         return self._sign(STATE, Birth.CONTENT, birth.encode())
 
-    def alarm(self, alarm: Alarm) -> bytes:
-        """Sign an alarm."""
+    def alarm(self, kind: str, text: str, boot_ms: int, utc_ms: int | None) -> bytes:
+        """Sign an alarm; `text` is any, also of people or of a device: what a message cannot hold is replaced."""
+        alarm = Alarm(kind, _printable(text)[:LONGEST_ALARM], boot_ms, utc_ms)
         return self._sign(EVENT, Alarm.CONTENT, alarm.encode())
 
     def time_request(self, request: TimeRequest) -> bytes:
@@ -45,3 +49,8 @@ class Voice:
             sequence=self._said[stream],
         )
         return cose.sign(header, payload, self._key.private)
+
+
+def _printable(text: str) -> str:
+    """Give a text without what no message holds: a space for every kind of space, U+FFFD for the rest."""
+    return "".join(each if each.isprintable() else " " if each.isspace() else "\ufffd" for each in text)

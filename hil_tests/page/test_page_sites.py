@@ -85,9 +85,10 @@ async def test_a_box_without_keys_says_what_is_missing_and_lives_when_it_is_ther
         for path, content in keys.items():
             path.touch(mode=0o600)
             path.write_bytes(content)
+        # The page loads itself anew, and then has all that a building at work has.
+        await expect(tab.page.locator("details.act")).to_have_count(1)
         await until_text(tab.page.locator("#power"), lambda text: "VA il y a" in text)
         await expect(alerts.locator(".note.bad")).to_have_count(0)
-        await expect(tab.page.locator("details.act")).to_have_count(1)
     await whole.agent.stop()
 
 
