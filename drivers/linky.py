@@ -1,4 +1,4 @@
-"""A meter's customer output as a Meter: read from a serial line, one tick of Readings for each frame.
+"""A meter's customer output as a Meter: read from a serial line, one tick of Readings for each frame, or two.
 
 Bytes become groups in `linky_tic`; mode and speed are looked for in `linky_search`, what the line does is watched in
 `linky_line` and counted in `linky_quality`.
@@ -10,16 +10,17 @@ from dataclasses import replace
 
 from config.channel import Channel
 from drivers.errors import PortLeft
-from drivers.linky_channels import channels_of, modes_of, points_of
+from drivers.linky_channels import Point, channels_of, modes_of, points_of
 from drivers.linky_line import Doing, LineWatch
 from drivers.linky_listener import Listener
 from drivers.linky_quality import LineQuality, Rates
+from drivers.linky_report import Report
 from drivers.linky_search import ModeSearch, foreign
 from drivers.ports import Accept
 from drivers.reading import Quality, Reading
 from drivers.serial_line import SerialLine
 from linky_tic.decoder import ETX, Decoder, Event, Frame
-from linky_tic.group import Group
+from linky_tic.group import Group, Reason
 from linky_tic.label import Mode
 from linky_tic.overrun import OverrunWatch
 from linky_tic.plausibility import IndexWatch
@@ -40,8 +41,8 @@ class LinkyMeter:
     """The Meter of the customer output on `port`; `mode` as in the site file, `speed` where it tells that too.
 
     With "auto" the mode and speed that are remembered are tried first. `boot_ms` gives CLOCK_BOOTTIME in ms. Raises
-    ValueError for another mode. Each frame gives one tick with every valid group that is a value, also when the frame
-    was cut: its good groups are good. A `listener` may be set.
+    ValueError for another mode. Each frame gives what is due of its valid groups (see `linky_report`), also when it was
+    cut: its good groups are good. A `listener` may be set.
     """
 
     def __init__(  # noqa: PLR0913 - what the site file says, and what is remembered
@@ -72,6 +73,7 @@ class LinkyMeter:
         self._indexes = IndexWatch()
         self._stuck = StuckWatch()
         self._power: tuple[int, int] | None = None
+        self._report = Report()
         self._line = LineWatch()
         self._quality = LineQuality()
         self._checked_by: str | None = None
@@ -162,6 +164,7 @@ class LinkyMeter:
                     self._quality.counters["openings"] += 1
                     self._checked_by = line.checked_by
                     self._line.opened(self._boot_ms())
+                    self._report.forget()
                     await self._listen(line, accept)
         finally:
             self._line.closed()
@@ -182,6 +185,7 @@ class LinkyMeter:
                     # A pause ends a frame: what was received of it is delivered, not kept for the next one.
                     self._deliver(self._decoder.flush(), self._line.heard_ms, accept)
                     self._frame_ended_ms = None
+                    self._report.forget()
                 self._quality.passed(now)
                 self._line.log_change(self._log, now, found=self.found is not None)
                 if self._line.silent_ms(now) > _REOPEN_MS:
@@ -212,7 +216,9 @@ class LinkyMeter:
         self._quality.counters["resynchronisations"] = self._search.resynchronisations
         self._quality.searching = self.found is None
         self._quality.characters(len(data), damaged)
-        if self.found is not None:
+        if self.found is None:
+            self._report.forget()
+        else:
             self._remembered = self.found
         for events, at in heard:
             self._deliver(events, at, accept, before)
@@ -245,30 +251,32 @@ class LinkyMeter:
         judged = self._indexes.judge(self._stuck.judge(frame, at_ms), at_ms)
         if self.listener is not None:
             self.listener.frame(replace(frame, groups=judged), at_ms)
-        readings = self._readings(judged, frame.mode, at_ms) if self._is_believed(frame.mode, before) else {}
-        suspect = sum(reading.quality is Quality.SUSPECT for reading in readings.values())
+        found = self._values(judged, frame.mode, at_ms) if self._is_believed(frame.mode, before) else {}
+        suspect = sum(reading.quality is Quality.SUSPECT for _, reading in found.values())
         self._quality.frame(complete=frame.complete, suspect=suspect)
         if frame.complete:
             if self._frame_ended_ms is not None:
                 self._frame_ms = min(at_ms - self._frame_ended_ms, _MOST_FRAME_MS)
             self._frame_ended_ms = at_ms
-        if readings:
-            accept(tuple(readings.values()))
+        whole = frame.complete and all(group.valid or group.reason == Reason.UNKNOWN_LABEL for group in judged)
+        for tick in self._report.due(found.values(), whole=whole):
+            accept(tick)
 
     def _is_believed(self, mode: Mode | None, before: Mode | None) -> bool:
         """Tell whether two groups have settled that mode: until then, what passes every check may be a wrong speed."""
         return mode in self._modes and mode in (self.found, before)
 
-    def _readings(self, groups: Iterable[Group], mode: Mode | None, at_ms: int) -> dict[str, Reading]:
-        readings = {}
+    def _values(self, groups: Iterable[Group], mode: Mode | None, at_ms: int) -> dict[str, tuple[Point, Reading]]:
+        """Give what a frame says of each channel, by its name."""
+        found = {}
         for group in groups:
             if group.valid and group.mode is mode and mode is not None:
                 quality = Quality.SUSPECT if group.suspect else Quality.OK
                 for point in self._points.get((mode, group.label), ()):
                     value = point.read(group)
                     if value is not None:
-                        readings[point.channel.name] = Reading(point.channel, value, at_ms, quality)
-        return readings
+                        found[point.channel.name] = point, Reading(point.channel, value, at_ms, quality)
+        return found
 
 
 def _pieces(data: bytes) -> Iterator[tuple[bytes, int]]:

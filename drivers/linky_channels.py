@@ -6,7 +6,7 @@ of a Linky and of the blue meters stand in `linky_quantities`; of an older meter
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from config.channel import Channel, Quantity
@@ -43,6 +43,8 @@ Of a Linky as captures have it, three-phase and producer or Tempo: 1,442 and 356
 tables add up to, an ICE with four quadrants some 3,000 characters.
 """
 _LEAST_MS = 5_000
+_REPEATS_MS = 180_000
+"""Three of the minutes in which everything is repeated at least once: see `linky_report`."""
 
 Value = int | str
 
@@ -66,10 +68,14 @@ class Point:
 
     @property
     def stale_after_ms(self) -> int | None:
-        """The age from which its value is stale: two of the mode's longest frames, at least 5 s; None for a text."""
+        """The age from which its value is stale, None for a text and for what comes only now and then.
+
+        What comes with each frame: two of the mode's longest frames, at least 5 s. The rest: three minutes, for it is
+        repeated each minute. Of a silent meter all is stale much earlier, whatever its channels say.
+        """
         if self.channel.is_text or self.label.name in _NOW_AND_THEN:
             return None
-        return max(_LEAST_MS, 2 * _FRAMES_MS[self.label.mode])
+        return max(_LEAST_MS, 2 * _FRAMES_MS[self.label.mode]) if self.pace is Pace.FRAME else _REPEATS_MS
 
 
 Points = dict[tuple[Mode, str], tuple[Point, ...]]
@@ -107,12 +113,19 @@ def _points(device: str, label: Label) -> Iterator[Point]:
     if fields is not None:
         for field in fields:
             channel = _channel(device, label, field.quantity, suffix=field.suffix, is_text=field.is_text)
-            yield Point(label, channel, _pace(channel), field.read)
+            yield _point(label, channel, field.read)
     elif label.is_number and label.name not in _PEAKS:
         yield from _numbers(device, label)
     else:
         channel = _channel(device, label, _row(label)[0], is_text=True)
-        yield Point(label, channel, Pace.CHANGE, _text)
+        yield _point(label, channel, _text)
+
+
+def _point(label: Label, channel: Channel, read: Callable[[Group], Value | None]) -> Point:
+    pace = _pace(channel)
+    if pace is Pace.CHANGE:
+        channel = replace(channel, group=f"{channel.device}.slow")
+    return Point(label, channel, pace, read)
 
 
 def _numbers(device: str, label: Label) -> Iterator[Point]:
@@ -127,7 +140,7 @@ def _numbers(device: str, label: Label) -> Iterator[Point]:
         channel = _channel(
             device, label, quantity, suffix=suffix, unit=base, exponent=min(exponents.values()), code=code
         )
-        yield Point(label, channel, _pace(channel), _number_in(exponents))
+        yield _point(label, channel, _number_in(exponents))
 
 
 def _number_in(exponents: dict[str, int]) -> Callable[[Group], Value | None]:

@@ -34,6 +34,8 @@ _LATE_S = 0.5
 _SHORT_FRAMES = 20
 _AFTER_OVERRUN_MS = 60_000
 """A three-phase historique meter sends 20 short frames and a long one in turns in an overrun and a minute after."""
+_MEANS_MS = 600_000
+"""A meter makes its means over 10 minutes (UMOY), or 30 and more (CCASN)."""
 _SPEEDS = {getattr(termios, f"B{baud}"): baud for baud in (1_200, 2_400, 4_800, 9_600, 19_200, 38_400)}
 
 
@@ -133,6 +135,7 @@ class BenchLinky:
         self._master = -1
         self._listened = False
         self._highest: list[int] = []
+        self._means: tuple[int, Sequence[int], int] = (-1, (), 0)
         self._short_left = 0
         self._overrun_until_ms: int | None = None
         self._due_s = 0.0
@@ -205,6 +208,9 @@ class BenchLinky:
         sample = self._source.sample(now)
         powers = [max(0, power) for power in sample.phase_va]
         self._highest = [max(pair) for pair in zip(self._highest or powers, powers, strict=True)]
+        if self._means[0] != now // _MEANS_MS:
+            self._means = (now // _MEANS_MS, list(sample.voltage_v), sum(powers))
+        _, mean_v, mean_w = self._means
         indexes = [*sample.index_wh, *[0] * 10][:10]
         return replace(
             self.template,
@@ -215,7 +221,8 @@ class BenchLinky:
             power_va=powers,
             voltage_v=list(sample.voltage_v),
             highest_va=self._highest,
-            mean_w=sum(powers),
+            mean_w=mean_w,
+            mean_v=mean_v,
             subscribed_kva=sample.subscribed_kva,
             running=sample.tariff + 1,
             overrun=sample.overrun,
@@ -291,6 +298,8 @@ _TEXTS = frozenset(
         "DEMAIN",
         "HHPHC",
         "MOTDETAT",
+        "ETATDYN1",
+        "ETATDYN2",
     }
 )
 _HEXADECIMAL = frozenset({"STGE", "PPOT"})

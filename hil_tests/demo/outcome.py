@@ -1,14 +1,15 @@
 """What came of the scene: the counts for people, and the one JSON object that ends the fast demo."""
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from gateway.centre.service import Centre
 from hil_tests.bench.site import BMS, GAS, GAS_DIAL, GAS_WEIGHT, LOADS, WATER, WATER_DIAL, WATER_WEIGHT
-from hil_tests.demo.ledger import Sightings, wires
+from hil_tests.demo.due import Sightings, unknown
+from hil_tests.demo.ledger import wires
 from hil_tests.demo.story import GATEWAY, Noted
 from hil_tests.demo.verdict import Seen, Span, Verdict, compare
 
@@ -92,7 +93,8 @@ def compared(arrived: Sightings, ledger: Path, left_out: Sequence[Span]) -> Verd
     """Compare what was verified with what the bench put on the wires; pulses are counted by `pulses_lost`."""
     put = wires(ledger, _points())
     read = {channel: seen for channel, seen in arrived.items() if channel not in _TOTALS}
-    return compare(put.certain, read, left_out, put.perhaps)
+    verdict = compare(put.certain, read, left_out, put.perhaps)
+    return replace(verdict, lost=Counter(verdict.lost) + Counter(unknown(put.said, read, left_out)))
 
 
 def pulses_lost(arrived: Sightings, counted: Mapping[str, int]) -> int:

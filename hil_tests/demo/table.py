@@ -22,8 +22,6 @@ SHOWN = (
 )
 """Channels that say most about the building; one that the site does not have is passed over."""
 
-STALE_MS = 15_000
-
 
 def lines(screen: Screen, status: dict[str, Any] | None, centre: dict[str, int], broker_up: bool) -> list[str]:  # noqa: FBT001 - a fact, shown
     """Give the table's lines; without a status the agent is not there."""
@@ -35,13 +33,14 @@ def lines(screen: Screen, status: dict[str, Any] | None, centre: dict[str, int],
             *_centre(screen, centre, broker_up=broker_up),
         ]
     known = {channel["name"]: channel for channel in status["channels"]}
+    silent = {each["name"] for each in status["meters"] if _is_silent(each, status["boot_ms"])}
     rows = [screen.heading(f"{'reading':<28}{'value':>16}  {'':<5}{'age':>9}   {len(known)} channels read")]
     for name in SHOWN:
         channel = known.get(name)
         if channel is not None:
             row = f"{name:<28}{number(channel):>16}  {channel['unit']:<5}{duration(channel['age_ms']):>9}"
             row += "" if channel["quality"] == "ok" else f"   {channel['quality']}"
-            rows.append(screen.doubt(row + "   stale") if channel["age_ms"] > STALE_MS else row)
+            rows.append(screen.doubt(row + "   stale") if name.partition(".")[0] in silent else row)
     return [
         *rows,
         "",
@@ -52,6 +51,11 @@ def lines(screen: Screen, status: dict[str, Any] | None, centre: dict[str, int],
         f"  shedding  {status['shedding']['text']}",
         *_centre(screen, centre, broker_up=broker_up),
     ]
+
+
+def _is_silent(meter: dict[str, Any], now_ms: int) -> bool:
+    last_ms = meter["last_read_ms"]
+    return last_ms is not None and now_ms - last_ms > meter["stale_after_ms"]
 
 
 def summary(status: dict[str, Any] | None, centre: dict[str, int]) -> str:

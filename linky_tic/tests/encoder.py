@@ -43,9 +43,9 @@ Tariff = Literal["BASE", "HC", "EJP", "TEMPO"]
 class MeterState:
     """What a meter knows at one moment. Sequences have one entry a phase, `indexes_wh` ten: the supplier's.
 
-    `stamp` is the meter's clock as a horodate; `running` the supplier's index that counts now, from 1; `colour_today`
-    and `colour_tomorrow` are 0 none, 1 blue, 2 white, 3 red. `overrun` tells that a phase is above its part of
-    `subscribed_kva`.
+    `stamp` is the meter's clock as a horodate; `mean_v` is what UMOY says, the present voltage where it is empty;
+    `running` is the supplier's index that counts now, from 1; `colour_today` and `colour_tomorrow` are 0 none, 1 blue,
+    2 white, 3 red. `overrun` tells that a phase is above its part of `subscribed_kva`.
     """
 
     stamp: str = "H250101120000"
@@ -59,6 +59,7 @@ class MeterState:
     voltage_v: Sequence[int] = (230,)
     highest_va: Sequence[int] = (0,)
     mean_w: int = 0
+    mean_v: Sequence[int] = ()
     subscribed_kva: int = 9
     tariff: Tariff = "BASE"
     running: int = 1
@@ -132,7 +133,7 @@ def standard_items(state: MeterState) -> list[Item]:
     items += [Item(label, f"{state.mean_w:05}", stamp) for label in ("CCASN", "CCASN-1")]
     if state.producer:
         items += [Item(label, f"{state.injected_va:05}", stamp) for label in ("CCAIN", "CCAIN-1")]
-    items += phases("UMOY#", state.voltage_v, 3, stamp)
+    items += phases("UMOY#", state.mean_v or state.voltage_v, 3, stamp)
     items += [Item("STGE", f"{_stge(state):08X}"), *state.mobile_peaks, Item("MSG1", state.message)]
     items += [Item("PRM", state.prm), Item("RELAIS", f"{state.relays:03}"), Item("NTARF", f"{state.running:02}")]
     items += [Item("NJOURF", "00"), Item("NJOURF+1", "00")]
