@@ -51,8 +51,7 @@ class Screen:
         sent = "" if self._drawn else "\x1b[2J"
         for at, line in enumerate(lines):
             if at >= len(self._drawn) or self._drawn[at] != line:
-                end = "\x1b[0m" if line.style is not Style.PLAIN else ""
-                sent += f"\x1b[{at + 1};1H{line.style.value}{_printable(line.text)}{end}\x1b[K"
+                sent += _sent(at + 1, line, self._drawn[at] if at < len(self._drawn) else None)
         if len(lines) < len(self._drawn):
             sent += f"\x1b[{len(lines) + 1};1H\x1b[J"
         self._drawn = list(lines)
@@ -89,6 +88,18 @@ class Screen:
         data = text.encode("utf-8", "replace")
         while data:
             data = data[os.write(self._out, data) :]
+
+
+def _sent(row: int, line: Line, before: Line | None) -> str:
+    """Give what makes one line of another: of an age that grew, its digits alone."""
+    text, start, end, rest = _printable(line.text), 0, None, "\x1b[K"
+    if before is not None and before.style is line.style and len(before.text) == len(line.text):
+        old = _printable(before.text)
+        changed = [at for at, pair in enumerate(zip(text, old, strict=True)) if pair[0] != pair[1]]
+        start, end = (changed[0], changed[-1] + 1) if changed else (0, 0)
+        rest = ""
+    off = "\x1b[0m" if line.style is not Style.PLAIN else ""
+    return f"\x1b[{row};{start + 1}H{line.style.value}{text[start:end]}{off}{rest}"
 
 
 def _printable(text: str) -> str:

@@ -36,20 +36,24 @@ class Watch:
         """Take characters: what is to be known of them the driver counts."""
 
     def frame(self, frame: Frame, at_ms: int) -> None:
-        """Take a frame; of a meter that has another mode now, nothing old is left."""
+        """Take a frame; where the meter has another mode now, nothing of the former is left."""
         if not self._numbers:
             frame = replace(frame, groups=tuple(masked(group) for group in frame.groups))
         self._suspect += sum(group.suspect for group in frame.groups)
-        if frame.complete and frame.mode is not None and frame.mode is not self._mode:
-            self._mode = frame.mode
+        found = self.line.meter.found
+        if found is not None and found is not self._mode:
+            self._mode = found
             self._groups.clear()
-        seen: Counter[str] = Counter()
+        came: dict[_Key, tuple[Group, int]] = {}
+        times: Counter[str] = Counter()
         for group in frame.groups:
             if group.value is not None:
                 # A four-quadrant ICE says most labels twice in a frame.
-                self._groups[group.label, seen[group.label]] = (group, at_ms)
-                seen[group.label] += 1
-        self._groups = {key: held for key, held in self._groups.items() if at_ms - held[1] < _GONE_MS}
+                came[group.label, times[group.label]] = (group, at_ms)
+                times[group.label] += 1
+        held = {key: each for key, each in self._groups.items() if at_ms - each[1] < _GONE_MS}
+        # The order is that of a long frame: short ones come between, and the first may have been met in its middle.
+        self._groups = {**came, **held, **came} if 2 * len(came) > len(held) else {**held, **came}
         self.frames.put_nowait((frame, at_ms))
 
     def picture(self) -> Picture:
