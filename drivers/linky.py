@@ -11,6 +11,7 @@ from dataclasses import replace
 from config.channel import Channel
 from drivers.errors import PortLeft
 from drivers.linky_channels import Point, channels_of, modes_of, points_of
+from drivers.linky_clock import MeterTime, meter_time
 from drivers.linky_line import Doing, LineWatch
 from drivers.linky_listener import Listener
 from drivers.linky_quality import LineQuality, Rates
@@ -73,6 +74,7 @@ class LinkyMeter:
         self._indexes = IndexWatch()
         self._stuck = StuckWatch()
         self._power: tuple[int, int] | None = None
+        self._time: MeterTime | None = None
         self._report = Report()
         self._line = LineWatch()
         self._quality = LineQuality()
@@ -134,6 +136,11 @@ class LinkyMeter:
     def power_va(self) -> tuple[int, int] | None:
         """The apparent power drawn that the meter told last, as (`boot_ms`, VA); None before the first."""
         return self._power
+
+    @property
+    def time(self) -> MeterTime | None:
+        """What the meter's clock showed last, where it has one and does not doubt it."""
+        return self._time
 
     @property
     def overrun(self) -> bool:
@@ -251,9 +258,12 @@ class LinkyMeter:
         judged = self._indexes.judge(self._stuck.judge(frame, at_ms), at_ms)
         if self.listener is not None:
             self.listener.frame(replace(frame, groups=judged), at_ms)
-        found = self._values(judged, frame.mode, at_ms) if self._is_believed(frame.mode, before) else {}
+        believed = self._is_believed(frame.mode, before)
+        found = self._values(judged, frame.mode, at_ms) if believed else {}
         suspect = sum(reading.quality is Quality.SUSPECT for _, reading in found.values())
         self._quality.frame(complete=frame.complete, suspect=suspect)
+        if believed:
+            self._time = meter_time(judged, at_ms) or self._time
         if frame.complete:
             if self._frame_ended_ms is not None:
                 self._frame_ms = min(at_ms - self._frame_ended_ms, _MOST_FRAME_MS)

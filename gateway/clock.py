@@ -15,6 +15,12 @@ from uuid import UUID
 DRIFT_PPM = 50
 """How far a crystal may run away while nothing corrects it; the bound that holdover adds."""
 
+METER = "meter"
+"""The source that is provisional: a meter's own clock, taken while nobody better knows the time."""
+
+_STEADY_MS = 2_000
+_METER_OLD_MS = 3_600_000
+
 READINGS_UNCERTAINTY_MS = 2_000
 COMMANDS_UNCERTAINTY_MS = 5_000
 
@@ -28,6 +34,15 @@ class Correlation:
     utc_ms: int
     uncertainty_ms: int
     source: str
+
+    @property
+    def provisional(self) -> bool:
+        """Whether it may stamp readings and no more: it is a meter's word alone."""
+        return self.source == METER
+
+    def is_trusted_at(self, boot_ms: int) -> bool:
+        """Whether commands may rely on it at that moment."""
+        return not self.provisional and self.uncertainty_ms_at(boot_ms) <= COMMANDS_UNCERTAINTY_MS
 
     def utc_ms_at(self, boot_ms: int) -> int:
         """Place a moment of the same boot on the UTC scale."""
@@ -53,12 +68,16 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's clocks: the kernel's word that it is synchronised, or the centre's signed reply: the better one."""
+    """The machine's clocks: the kernel's word that it is synchronised, or the centre's signed reply: the better one.
+
+    While there is neither, a meter's clock, which is `provisional`.
+    """
 
     def __init__(self) -> None:
         self._boot_id = UUID(Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()).bytes
         self._replied: Correlation | None = None
         self._kernel: Correlation | None = None
+        self._metered: Correlation | None = None
 
     @property
     def boot_id(self) -> bytes:
@@ -71,6 +90,10 @@ class SystemClock:
 
     def correlation(self) -> Correlation | None:
         """Give the best correlation of this boot, or None while the wall clock is unknown."""
+        return self.trusted() or self._metered
+
+    def trusted(self) -> Correlation | None:
+        """Give the best correlation of kernel and centre, or None while neither knows the time."""
         now = self.boot_ms()
         error = _kernel_uncertainty_ms()
         if error is not None:
@@ -86,6 +109,13 @@ class SystemClock:
         new = Correlation(self._boot_id, now, utc_ms + half, half + 1, "centre")
         if self._replied is None or new.uncertainty_ms <= self._replied.uncertainty_ms_at(now):
             self._replied = new
+
+    def metered(self, boot_ms: int, utc_ms: int, uncertainty_ms: int) -> None:
+        """Take what a meter's clock showed at `boot_ms`; its jitter moves nothing."""
+        known = self._metered
+        moved = known is None or abs(known.utc_ms_at(boot_ms) - utc_ms) > _STEADY_MS
+        if known is None or moved or boot_ms - known.boot_ms > _METER_OLD_MS:
+            self._metered = Correlation(self._boot_id, boot_ms, utc_ms, uncertainty_ms, METER)
 
 
 class _Timex(ctypes.Structure):

@@ -72,7 +72,11 @@ def site(tmp_path: Path) -> Site:
         "boot_ms": NOW_MS,
         "up_ms": 60_000,
         "link": {"connected": True, "text": "connected"},
-        "clock": {"trusted": True, "text": "known to 3 ms"},
+        "clock": {
+            "trusted": True,
+            "text": "known to 3 ms",
+            "meters": [{"name": LINKY, "boot_ms": 1, "utc_ms": 2, "off_ms": 900, "agrees": True, "text": ""}],
+        },
         "meters": [
             {
                 "name": name,
@@ -196,6 +200,7 @@ FAULTS: list[tuple[str, State, Callable[[Site], Any]]] = [
     ("version", State.WARNING, lambda site: site.answer.update(version="0.0.1")),
     ("link", State.FAILED, lambda site: site.answer["link"].update(connected=False, text="nothing listens there")),
     ("clock", State.WARNING, lambda site: site.answer["clock"].update(trusted=False)),
+    ("clock", State.WARNING, lambda site: site.answer["clock"]["meters"][0].update(agrees=False, text="an hour apart")),
     ("meters", State.FAILED, _failing_meter),
     ("meters", State.FAILED, lambda site: site.answer["meters"][-1].update(first_read_ms=None, last_read_ms=None)),
     ("silent meters", State.FAILED, _silent_meter),
@@ -310,5 +315,7 @@ async def test_of_a_real_agent_at_work_nothing_is_wrong(tmp_path: Path) -> None:
         await whole.begin()
         await whole.settled()
         found = examine(Case.of(Door(whole.site)))
+        clock = (await whole.status())["clock"]
+    assert [(each["name"], each["agrees"]) for each in clock["meters"]] == [(LINKY, True)]
     wrong = {name: finding for name, finding in found.items() if finding.state is not State.OK}
     assert not set(wrong) - {"clock"}, wrong

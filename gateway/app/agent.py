@@ -24,6 +24,7 @@ from gateway.app.freshness import Freshness
 from gateway.app.inbound import Inbound as Centre
 from gateway.app.keeping import Keeping
 from gateway.app.local import ALARMS, COMMANDS, READINGS, Local, Sources
+from gateway.app.meterclock import MeterClock
 from gateway.app.timing import ANSWER_S, Timing
 from gateway.app.voice import Voice
 from gateway.clock import SystemClock
@@ -95,6 +96,7 @@ class Agent:
         self._events = Events(boot_ms)
         self._uplink = Uplink(_uplink_settings(site), self, self._heard, self._born, self._clock)
         self._timing = Timing(self._clock, self._ask_time)
+        self._meter_clock = MeterClock(self._clock, self._devices.linky, self.alarm)
         self._started_ms = boot_ms()
         self._group: asyncio.TaskGroup | None = None
 
@@ -146,6 +148,7 @@ class Agent:
                 group.create_task(self._uplink.run(), name="uplink")
                 group.create_task(self._answering.run(), name="answers")
                 group.create_task(self._timing.run(), name="time")
+                group.create_task(self._meter_clock.run(), name="the meter's clock")
                 for meter in self._devices.meters:
                     group.create_task(self._supervise(meter).run(), name=meter.name)
                 self._systemd.ready()
@@ -225,7 +228,7 @@ class Agent:
         log.warning("%s: %s", kind, text)
         self._events.tell(ALARMS, {"kind": kind, "text": text})
         now = self._clock.boot_ms()
-        known = self._clock.correlation()
+        known = self._clock.trusted()
         utc_ms = None if known is None else known.utc_ms_at(now)
         self._publish("evt/alarm", self._voice.alarm(kind, text, now, utc_ms))
 
@@ -299,7 +302,7 @@ class Agent:
             "version": status.program(),
             "boot_ms": now,
             "up_ms": now - self._started_ms,
-            "clock": status.clock(self._clock),
+            "clock": {**status.clock(self._clock), "meters": self._meter_clock.compared()},
             "link": status.link(self._uplink.state),
             "outbox": status.outbox(stats, self._sealing, now - self._started_ms),
             "shedding": self._commanding.status(),

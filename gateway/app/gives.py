@@ -22,7 +22,15 @@ _METER = table(
     counters=by_name(COUNT),
     rates=maybe(table(minute=maybe(_RATES), hour=maybe(_RATES))),
 )
-_CLOCK = table(trusted=FLAG, utc_ms=maybe(COUNT), uncertainty_ms=maybe(COUNT), source=maybe(TEXT), text=TEXT)
+_METER_CLOCK = table(name=TEXT, boot_ms=COUNT, utc_ms=COUNT, off_ms=maybe(WHOLE), agrees=FLAG, text=TEXT)
+_CLOCK = table(
+    trusted=FLAG,
+    utc_ms=maybe(COUNT),
+    uncertainty_ms=maybe(COUNT),
+    source=maybe(TEXT),
+    text=TEXT,
+    meters=many(_METER_CLOCK),
+)
 _LINK = table(
     connected=FLAG,
     since_ms=maybe(COUNT),

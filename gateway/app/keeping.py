@@ -42,7 +42,7 @@ class Keeping:
         try:
             await self._store.call(history.add, minutes)
             self._historian.stored(minutes)
-            if correlation is not None and minutes:
+            if correlation is not None and not correlation.provisional and minutes:
                 await self._prune(correlation.utc_ms_at(now))
         except StorageError as error:
             if not self._failing:

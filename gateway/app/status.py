@@ -9,7 +9,7 @@ from buffer.outbox import Stats
 from drivers.linky_quality import Rates
 from drivers.ports import Meter
 from drivers.reading import Reading
-from gateway.clock import COMMANDS_UNCERTAINTY_MS, Clock
+from gateway.clock import Clock
 from gateway.commands.executor import Shedding
 from gateway.sealing import Sealing
 from gateway.supervise import Supervised
@@ -91,8 +91,10 @@ def clock(clock_: Clock) -> Json:
         text = "not known yet: readings are kept under boot time and placed later; commands need the time"
         return {"trusted": False, "utc_ms": None, "uncertainty_ms": None, "source": None, "text": text}
     uncertainty = found.uncertainty_ms_at(now)
-    trusted = uncertainty <= COMMANDS_UNCERTAINTY_MS
+    trusted = found.is_trusted_at(now)
     doubt = "" if trusted else "; too vague for commands"
+    if found.provisional:
+        doubt = "'s own clock: it stamps readings for now, commands need a better one"
     return {
         "trusted": trusted,
         "utc_ms": found.utc_ms_at(now),

@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import Callable
 
-from gateway.clock import COMMANDS_UNCERTAINTY_MS, SystemClock
+from gateway.clock import SystemClock
 from gateway.wire.messages import TimeReply, TimeRequest
 
 NONCE_BYTES = 16
@@ -52,5 +52,5 @@ class Timing:
 
     def _pause_s(self) -> float:
         known = self._clock.correlation()
-        trusted = known is not None and known.uncertainty_ms_at(self._clock.boot_ms()) <= COMMANDS_UNCERTAINTY_MS
+        trusted = known is not None and known.is_trusted_at(self._clock.boot_ms())
         return REFRESH_S if trusted else ANSWER_S

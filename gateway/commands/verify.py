@@ -218,10 +218,10 @@ def open_message(message: bytes, keys: KeySet) -> Opened | Refused:
 
 
 def times_of(clock: Clock, floor_utc_ms: int, boot_nonce: bytes) -> Times:
-    """Read the clock once; UTC is None while its uncertainty is more than commands may have."""
+    """Read the clock once; UTC is None while commands may not rely on it: too uncertain, or a meter's word alone."""
     now = clock.boot_ms()
     found = clock.correlation()
-    if found is None or found.boot_id != clock.boot_id or found.uncertainty_ms_at(now) > COMMANDS_UNCERTAINTY_MS:
+    if found is None or found.boot_id != clock.boot_id or not found.is_trusted_at(now):
         return Times(now, None, 0, floor_utc_ms, boot_nonce)
     return Times(now, found.utc_ms_at(now), found.uncertainty_ms_at(now), floor_utc_ms, boot_nonce)
 

@@ -107,6 +107,40 @@ def test_the_better_source_counts(hands: Hands) -> None:
     assert known.source == "kernel"
 
 
+def test_a_meter_s_clock_counts_only_while_nobody_better_knows(hands: Hands) -> None:
+    """It is provisional, gives way to the centre and to the kernel, and commands never rely on it, however exact."""
+    clock_ = SystemClock()
+    clock_.metered(1_000_000, UTC_MS, 1)
+    known = clock_.correlation()
+    assert known == Correlation(clock_.boot_id, 1_000_000, UTC_MS, 1, "meter")
+    assert known.provisional
+    assert not known.is_trusted_at(1_000_000)
+    assert clock_.trusted() is None
+    clock_.replied(900_000, UTC_MS + 3_600_000)
+    known = clock_.correlation()
+    assert known is not None
+    assert (known.source, known.provisional) == ("centre", False)
+    hands.kernel_error_ms = 12
+    known = clock_.correlation()
+    assert known is not None
+    assert known.is_trusted_at(1_000_000)
+
+
+def test_a_meter_s_jitter_moves_nothing(hands: Hands) -> None:
+    """Seconds come late by up to a frame: only a jump of more than two, or an hour, is a new correlation."""
+    clock_ = SystemClock()
+    for after_ms, jitter_ms, since in ((0, 0, 0), (1_000, 900, 0), (2_000, -1_900, 0), (3_000, 2_100, 3_000)):
+        hands.boot_ms = 1_000_000 + after_ms
+        clock_.metered(hands.boot_ms, UTC_MS + after_ms + jitter_ms, 7_000)
+        known = clock_.correlation()
+        assert known is not None
+        assert known.boot_ms == 1_000_000 + since
+    clock_.metered(1_003_000 + 3_600_001, UTC_MS + 3_000 + 3_600_001 + 2_100, 7_000)
+    known = clock_.correlation()
+    assert known is not None
+    assert known.boot_ms == 1_003_000 + 3_600_001
+
+
 def test_the_kernel_answers_this_machine() -> None:
     """The kernel is asked for real (adjtimex): an error bound, or the word that there is none."""
     error = clock._kernel_uncertainty_ms()

@@ -33,8 +33,8 @@ RSS_MB, CPU_PERCENT, START_S, WAKEUPS_A_S = 64, 1.5, 3, 40
 """The most that each may be."""
 
 VALUES_A_S = 28
-"""The least that the Linky's line must give, a 40-label frame each 1.4 s: with fewer, what the agent needs for them says
-nothing of a real building. Of what does not change a Reading is made once a minute only."""
+"""The least that the Linky's line must give, a 40-label frame each 1.4 s: with fewer, what the agent needs for them
+says nothing of a real building. Of what does not change a Reading is made once a minute only."""
 
 Found = Callable[[Status], bool]
 

@@ -100,6 +100,7 @@ async def test_a_meter_that_failed_says_what_is_wrong_until_it_reads_again() -> 
         (None, False, "readings are kept under boot time"),
         (Correlation(bytes(16), 1_000_000, 5, 20, "kernel"), True, "known to 20 ms, from the kernel"),
         (Correlation(bytes(16), 1_000_000, 5, 6_000, "centre"), False, "too vague for commands"),
+        (Correlation(bytes(16), 1_000_000, 5, 7, "meter"), False, "from the meter's own clock: it stamps readings"),
     ],
 )
 def test_the_clock_says_whether_commands_can_rely_on_it(known: Correlation | None, trusted: bool, said: str) -> None:  # noqa: FBT001 - a fact

@@ -44,9 +44,12 @@ def link(answer: Answer) -> Finding:
 
 
 def clock(answer: Answer) -> Finding:
-    """Tell whether the wall clock is known well enough for commands."""
+    """Tell whether the wall clock is known well enough for commands, and no meter's clock refutes it."""
     if not answer["clock"]["trusted"]:
         return warning(answer["clock"]["text"], "see `timedatectl`, and that the network lets NTP (UDP port 123) out")
+    apart = [each["text"] for each in answer["clock"].get("meters", ()) if not each["agrees"]]
+    if apart:
+        return warning("; ".join(apart), "see `timedatectl`; a meter whose clock is wrong is its distributor's to set")
     return ok(answer["clock"]["text"])
 
 
