@@ -34,8 +34,15 @@ class OverrunWatch:
             self.overrun = parse_status(group.value).overrun
 
     def frame(self, frame: Frame) -> None:
-        """Take the frame that ended: a historique one without the label ends an overrun, once it can be trusted."""
-        if frame.mode is not Mode.HISTORIQUE or not self.overrun:
+        """Take the frame that ended: a historique one without the label ends an overrun, once it can be trusted.
+
+        So does a whole frame of an older meter, which has no such label.
+        """
+        if not self.overrun or frame.mode in (Mode.STANDARD, None):
+            return
+        if frame.mode is not Mode.HISTORIQUE:
+            # Another meter is on the line now: what the former one said no frame of this one takes back.
+            self.overrun = not frame.complete
             return
         labels = {group.label for group in frame.groups if group.valid}
         if labels & _PRESENT:

@@ -204,6 +204,14 @@ def test_an_overrun_ends_with_the_first_frame_that_does_not_tell_it(mode: Mode) 
     assert _follow(OverrunWatch(), b"".join(frames)) == [False, True, True, False, False]
 
 
+@pytest.mark.parametrize("mode", [Mode.JAUNE, Mode.EMERAUDE, Mode.PME_PMI])
+def test_an_overrun_does_not_outlive_its_meter(mode: Mode) -> None:
+    """A whole frame of an older meter, on a line that a Linky in overrun had, ends what that one told."""
+    linky = encode_frame(Mode.STANDARD, items_of(Mode.STANDARD, MeterState(overrun=True)))
+    older = encode_frame(mode, items_of(mode, MeterState()))
+    assert _follow(OverrunWatch(), linky + older) == [True, False]
+
+
 def test_an_overrun_is_told_before_its_frame_ends() -> None:
     """The group alone is enough: nobody waits for the end of a frame of two seconds."""
     watch = OverrunWatch()
