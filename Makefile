@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine: make demo, make test. Each installs what it needs first.
-.PHONY: help package demo test fuzz-control screenshots test-fresh check format lock bench bench-main bench-faces bench-tic fuzz clean
+.PHONY: help package demo test fuzz-control screenshots test-fresh check format lock bench bench-main bench-faces bench-tic fuzz clean docs
 .DEFAULT_GOAL := help
 
 VENV := .venv
@@ -59,6 +59,9 @@ bench-tic: $(VENV)/.test  ## the TIC: groups kept, wrong values, speed beside Py
 
 package: $(VENV)/.demo  ## dist/*.deb for Debian 12, amd64 and arm64: self-contained, reproducible
 	@systemd/package/build.sh
+
+docs: $(VENV)/.test  ## docs/linky.md, the table of what each label of a meter becomes, from the code
+	@$(BIN)/python -m hil_tests.linky_table > docs/linky.md
 
 lock: $(VENV)/.test  ## renew the lock files (needs the network)
 	@.ci/lock
