@@ -90,7 +90,7 @@ EMERAUDE: tuple[Label, ...] = (
     *_energies("p1", "the period before"),
     _row("KDC", _PERCENT, "%", "coefficient KDC"),
     _row("KDCD", _PERCENT, "%", "coefficient KDCD"),
-    _row("TGPHI", decimal(5, 2), "", "tangent phi, in hundredths"),
+    _row("TGPHI", decimal(5, 2), "", "tangent phi"),
     *(_row(f"PS{code}", _KW, "kW", f"subscribed power, {period}") for code, period in TARIFF_PERIODS.items()),
     _row("PA1MN", _KW, "kW", "active power over a minute"),
     _row("PA10MN", _KW, "kW", "active power over ten minutes"),

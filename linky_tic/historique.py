@@ -72,6 +72,6 @@ HISTORIQUE: tuple[Label, ...] = (
     _row("PAPP", digits(5), "VA", "apparent power"),
     _row("HHPHC", shape(1, rb"[ACDEY]"), "", "off-peak timetable"),
     # 6 characters in 54E; sources differ on the older meters, some send 10.
-    _row("MOTDETAT", shape(6, rb"[0-9A-F]{6}(?:[0-9A-F]{4})?"), "", "status word"),
+    _row("MOTDETAT", shape(10, rb"[0-9A-F]{6}(?:[0-9A-F]{4})?"), "", "status word"),
     _row("PPOT", hexadecimal(2, rb"0[0-9A-F]"), "", "phases that are absent: bit n is 1 for phase n", TRI),
 )
