@@ -35,7 +35,7 @@ from gateway.historian import Historian, zone_of
 from gateway.latest import Latest
 from gateway.notify import Notifier
 from gateway.sealing import Sealing, Signer, Store
-from gateway.supervise import Supervised
+from gateway.supervise import LONGEST_DELAY_S, PLUGGED_S, Supervised
 from gateway.uplink.settings import Inbound, UplinkSettings
 from gateway.uplink.worker import Uplink
 from gateway.wire import cose
@@ -182,7 +182,12 @@ class Agent:
             self._tell_readings(readings)
             self._commanding.metered(meter)
 
-        supervised = Supervised(meter.name, lambda: meter.run(accept), now_s=lambda: self._clock.boot_ms() / 1000)
+        supervised = Supervised(
+            meter.name,
+            lambda: meter.run(accept),
+            now_s=lambda: self._clock.boot_ms() / 1000,
+            longest_delay_s=PLUGGED_S if meter in self._devices.linky else LONGEST_DELAY_S,
+        )
         self._supervised[meter.name] = supervised
         return supervised
 

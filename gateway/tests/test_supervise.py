@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from drivers.errors import PortMissing
-from gateway.supervise import FIRST_DELAY_S, LONGEST_DELAY_S, STEADY_S, Supervised
+from gateway.supervise import FIRST_DELAY_S, LONGEST_DELAY_S, PLUGGED_S, STEADY_S, Supervised
 
 
 class Driver:
@@ -43,6 +43,15 @@ async def test_an_expected_failure_starts_it_again_later_each_time() -> None:
         await supervised(driver).run()
     assert driver.slept[:3] == [FIRST_DELAY_S, 2 * FIRST_DELAY_S, 4 * FIRST_DELAY_S]
     assert driver.slept[-1] == LONGEST_DELAY_S
+
+
+async def test_an_adapter_is_looked_for_every_two_seconds_however_long_it_is_away() -> None:
+    """Plugged in again after an hour it is read within seconds, not after half a minute."""
+    driver = Driver([PortMissing("no port") for _ in range(2_000)])
+    one = Supervised("linky", driver.run, now_s=lambda: driver.now_s, sleep=driver.sleep, longest_delay_s=PLUGGED_S)
+    with pytest.raises(asyncio.CancelledError):
+        await one.run()
+    assert max(driver.slept) <= PLUGGED_S
 
 
 async def test_a_driver_that_ran_steadily_starts_again_soon() -> None:

@@ -68,6 +68,15 @@ def test_a_change_in_a_damaged_frame_may_arrive_with_it_or_after_it() -> None:
     assert lost(due, at(0)) == (0, 0, 4)
 
 
+def test_what_was_heard_of_a_cut_frame_is_stamped_before_its_end() -> None:
+    """The adapter was pulled out in the middle of it: its good groups are no invention, a second time they are."""
+    due = put([{"now": 500}] * 5 + [{"now": 700}], uncertain={5})
+    arrived = at(*range(5), name="now", value=500)
+    cut_ms = 10_000_000 + 5 * PERIOD_MS - 900
+    assert lost(due, {NAMES["now"]: [*arrived[NAMES["now"]], (cut_ms, 700)]}) == (0, 0, 0)
+    assert lost(due, {NAMES["now"]: [*arrived[NAMES["now"]], (cut_ms, 700), (cut_ms + 100, 700)]}) == (0, 1, 0)
+
+
 def test_a_span_is_left_out_and_nothing_beside_it() -> None:
     """What was lost in it is no loss, what was not known after it is."""
     due = put([{"rest": 9}] * 5 + [{"rest": 12}] * 10)

@@ -15,6 +15,9 @@ Seen = tuple[int, Value]
 EARLY_MS = 30
 """A reading may bear a time a little before the ledger's: the two processes read the clock one after the other."""
 
+CUT_MS = 3_000
+"""What was heard of a cut frame is stamped when its last character came, its entry when it would have ended."""
+
 SOON_MS, LATE_MS = 500, 4_000
 """How long after the wire a reading is stamped: as a rule, and on a machine that is busy with something else."""
 
@@ -59,7 +62,7 @@ def compare(
         # lies in a span and is unmatched then is out of the question.
         matched, wires_left, arrived_left = _matched(wires, arrived, SOON_MS)
         late, missing, surplus = _matched(_outside(wires_left, left_out), _outside(arrived_left, left_out), LATE_MS)
-        _, _, surplus = _matched(sorted((perhaps or {}).get(channel, ())), surplus, LATE_MS)
+        _, _, surplus = _matched(sorted((perhaps or {}).get(channel, ())), surplus, LATE_MS, CUT_MS)
         put += matched + late + len(missing)
         found += matched + late
         if missing:
@@ -73,8 +76,10 @@ def _outside(seen: Iterable[Seen], left_out: Sequence[Span]) -> list[Seen]:
     return [s for s in seen if not any(span.holds(s[0]) for span in left_out)]
 
 
-def _matched(wires: Sequence[Seen], arrived: Sequence[Seen], late_ms: int) -> tuple[int, list[Seen], list[Seen]]:
-    """Match each of the ledger's entries with a verified reading of its own, equal and at most so much later.
+def _matched(
+    wires: Sequence[Seen], arrived: Sequence[Seen], late_ms: int, early_ms: int = EARLY_MS
+) -> tuple[int, list[Seen], list[Seen]]:
+    """Match each of the ledger's entries with a verified reading of its own, equal, at most so much later or earlier.
 
     Gives how many were matched, and what is left on both sides.
     """
@@ -82,7 +87,7 @@ def _matched(wires: Sequence[Seen], arrived: Sequence[Seen], late_ms: int) -> tu
     used: set[int] = set()
     at = 0
     for boot_ms, value in wires:
-        while at < len(arrived) and arrived[at][0] < boot_ms - EARLY_MS:
+        while at < len(arrived) and arrived[at][0] < boot_ms - early_ms:
             at += 1
         candidate = at
         while candidate < len(arrived) and arrived[candidate][0] <= boot_ms + late_ms:
