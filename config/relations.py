@@ -162,6 +162,10 @@ def _prices(site: Data, folder: Path) -> Iterator[Problem]:
     yield from _twice(priced, '"{value}" has the price of {first} already', "one price for each channel")
 
 
+_SLOW_METERS = frozenset({Mode.JAUNE, Mode.EMERAUDE, Mode.PME_PMI})
+"""Their newest power is the mean of a minute, in whole kW."""
+
+
 def _shedding(site: Data, folder: Path) -> Iterator[Problem]:
     del folder
     shedding = _table(site, "shedding")
@@ -170,6 +174,10 @@ def _shedding(site: Data, folder: Path) -> Iterator[Problem]:
     if isinstance(meter, str) and meter not in meters:
         message = f'there is no [[linky]] named "{meter}"'
         yield Problem(("shedding", "meter"), message, nearest(meter, meters, "[[linky]]"))
+    mode = next((each.get("mode") for _, each in _entries(site, "linky") if each.get("name") == meter), None)
+    if shedding.get("enabled") is True and mode in _SLOW_METERS:
+        message = f"a {mode} meter tells no power of now: nothing proves the effect"
+        yield Problem(("shedding", "meter"), message, "a [[linky]] that is one, in either mode")
     for key in ("enabled", "overrun"):
         if shedding.get(key) is True and meter is None:
             yield Problem(("shedding", key), "nothing proves the effect", "meter = the name of a [[linky]]")

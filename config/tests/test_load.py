@@ -216,6 +216,14 @@ def test_one_mistake(tmp_path: Path, case: tuple[str, str, str, str, str]) -> No
     assert str(mistake).endswith(f"; {mistake.right}")
 
 
+def test_a_meter_that_cannot_prove_the_effect(tmp_path: Path) -> None:
+    """An older meter shows what a minute was, in kW: the effect of a shed would never be seen on it."""
+    text = GOOD.replace('port = "tic"', 'port = "tic"\nmode = "pme-pmi"')
+    mistakes = {mistake.key: mistake for mistake in _mistakes(write(tmp_path, text))}
+    assert "nothing proves the effect" in mistakes["shedding.meter"].message
+    assert "in either mode" in mistakes["shedding.meter"].right
+
+
 @pytest.mark.parametrize(
     ("old", "key", "line_of", "right"),
     [
