@@ -17,8 +17,8 @@ $(VENV)/.test: lock/test.txt lock/demo.txt pyproject.toml .ci/setup
 demo: $(VENV)/.demo  ## a building metered, cut off, recovering, shedding load: two minutes (DEMO_FAST=1: one)
 	@$(BIN)/python -m hil_tests.demo
 
-test: check  ## every test (runs check first)
-	@$(BIN)/python -m pytest
+test: check  ## every test, two files at a time (runs check first)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 fuzz-control: $(VENV)/.test  ## requests of every kind to the control socket, for minutes, others each time (FUZZ_SEED=n: those again)
 	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-1500} FUZZ_SEED=$${FUZZ_SEED:-$$(date +%s)} $(BIN)/python -m pytest hil_tests/test_control_fuzz.py
