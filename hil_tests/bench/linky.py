@@ -139,6 +139,7 @@ class BenchLinky:
         self._short_left = 0
         self._overrun_until_ms: int | None = None
         self._due_s = 0.0
+        self._put_ms = 0
 
     def plug(self) -> None:
         """Make the port appear, under the same name as ever."""
@@ -188,7 +189,7 @@ class BenchLinky:
         fate = await self._send(encode_frame(mode, items), self.speed or mode.baud)
         if self._ledger is not None:
             values = {item.label: _value(item) for item in items}
-            self._ledger(SentFrame(self._boot_ms(), mode, fate, values))
+            self._ledger(SentFrame(self._put_ms, mode, fate, values))
 
     def _items(self) -> list[Item]:
         now = self._boot_ms()
@@ -246,6 +247,8 @@ class BenchLinky:
 
     def _put(self, piece: bytes, baud: int) -> Fate:
         """Give the reader one piece, as it would receive it."""
+        # Before it is there: a bench that is put aside just after must not say that it was sent later than it was read.
+        self._put_ms = self._boot_ms()
         if self._master < 0:
             return Fate.UNPLUGGED
         if not self._is_listened():

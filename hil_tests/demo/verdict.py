@@ -12,8 +12,9 @@ Value = int | str
 Seen = tuple[int, Value]
 """Boot time in ms, and the value."""
 
-EARLY_MS = 30
-"""A reading may bear a time a little before the ledger's: the two processes read the clock one after the other."""
+EARLY_MS = 250
+"""A reading may bear a time a little before the ledger's: a frame is dated back by what came after it in the fifth of a
+second that its reader gathers, at the pace of the line, and a bench that was late sends faster to catch up."""
 
 CUT_MS = 3_000
 """What was heard of a cut frame is stamped when its last character came, its entry when it would have ended."""
