@@ -1,7 +1,6 @@
 """What is wrong before the first reading: told at once, all of it, with what to do; and what is only missing as yet."""
 
 import asyncio
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,28 +8,12 @@ from pathlib import Path
 import pytest
 
 from gateway.wire.keys import make_signing_key
-from hil_tests.bench.processes import tail
+from hil_tests.bench.processes import gateway, tail
 from hil_tests.bench.whole import QUICK, Whole, meter
 from hil_tests.books import POLL_MS, nothing_lost
 from hil_tests.demo.verdict import Span
 
 CHECK_FAILED = 5
-
-
-async def gateway(*arguments: str | Path) -> tuple[int, str, str]:
-    """Run the program; give exit status, stdout and stderr."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "gateway",
-        *map(str, arguments),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    async with asyncio.timeout(20):
-        out, err = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, out.decode(), err.decode()
 
 
 def line_of(path: Path, start: str) -> int:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from signal import SIGINT, SIGTERM
@@ -10,6 +9,7 @@ from signal import SIGINT, SIGTERM
 import pytest
 
 from hil_tests.bench.linky import BenchLinky, Fate, SentFrame
+from hil_tests.bench.processes import gateway
 from hil_tests.bench.terminal import Terminal
 from hil_tests.bench.whole import Whole
 from hil_tests.test_bench_linky import House, running, until
@@ -45,22 +45,6 @@ async def silenced(rig: Rig) -> None:
     rig.linky.silent = True
     before = len(rig.sent)
     await until(lambda: len(rig.sent) > before)
-
-
-async def gateway(*words: str | Path) -> tuple[int, str, str]:
-    """Run the program without a terminal; give its code and what it printed."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "gateway",
-        *map(str, words),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    async with asyncio.timeout(30):
-        out, err = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, out.decode(), err.decode()
 
 
 async def test_a_window_shows_the_line_through_every_fault(rig: Rig) -> None:

@@ -16,6 +16,7 @@ from gateway.control.client import AgentRefused, AgentUnreachable, get
 from hil_tests.bench.site import Wiring
 
 PATIENCE_S = 20.0
+PROGRAM_ENDS_S = 30.0
 
 
 class ProcessEnded(Exception):
@@ -219,19 +220,7 @@ class Page:
 
     async def code(self) -> str:
         """Make a one-time code, as the installer does with `sudo gateway passwd`."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "gateway",
-            "passwd",
-            "--state",
-            str(self.state),
-            "--json",
-            stdin=DEVNULL,
-            stdout=PIPE,
-        )
-        async with asyncio.timeout(PATIENCE_S):
-            said, _ = await process.communicate()
+        _, said, _ = await gateway("passwd", "--state", self.state, "--json")
         code: str = json.loads(said)["code"]
         return code
 
@@ -246,6 +235,17 @@ class Page:
     async def _end(self, how: signal.Signals) -> int:
         process, self._process = self._process, None
         return 0 if process is None else await _ended(process, how)
+
+
+async def gateway(*words: str | Path) -> tuple[int, str, str]:
+    """Run the program without a terminal to its end; give exit status, stdout and stderr."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "gateway", *map(str, words), stdout=PIPE, stderr=PIPE
+    )
+    async with asyncio.timeout(PROGRAM_ENDS_S):
+        out, err = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, out.decode(), err.decode()
 
 
 async def _ended(process: Process, how: signal.Signals) -> int:

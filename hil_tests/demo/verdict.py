@@ -8,13 +8,18 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from hil_tests.bench.site import LINKY
+
 Value = int | str
 Seen = tuple[int, Value]
 """Boot time in ms, and the value."""
 
-EARLY_MS = 250
-"""A reading may bear a time a little before the ledger's: a frame is dated back by what came after it in the fifth of a
-second that its reader gathers, at the pace of the line, and a bench that was late sends faster to catch up."""
+EARLY_MS = 30
+"""A reading may bear a time a little before the ledger's: the two processes read the clock one after the other."""
+
+DATED_BACK_MS = 250
+"""A Linky's alone may do so by more: a frame is dated back by what came after it in the fifth of a second that its
+reader gathers, at the pace of the line, and a bench that was late sends faster to catch up."""
 
 CUT_MS = 3_000
 """What was heard of a cut frame is stamped when its last character came, its entry when it would have ended."""
@@ -61,8 +66,10 @@ def compare(
         wires, arrived = sorted(ledger.get(channel, ())), sorted(verified.get(channel, ()))
         # First those that came soon, so that a reading lost inside a span does not take its neighbour's place; what
         # lies in a span and is unmatched then is out of the question.
-        matched, wires_left, arrived_left = _matched(wires, arrived, SOON_MS)
-        late, missing, surplus = _matched(_outside(wires_left, left_out), _outside(arrived_left, left_out), LATE_MS)
+        early_ms = DATED_BACK_MS if channel.startswith(f"{LINKY}.") else EARLY_MS
+        matched, wires_left, arrived_left = _matched(wires, arrived, SOON_MS, early_ms)
+        wires_left, arrived_left = _outside(wires_left, left_out), _outside(arrived_left, left_out)
+        late, missing, surplus = _matched(wires_left, arrived_left, LATE_MS, early_ms)
         _, _, surplus = _matched(sorted((perhaps or {}).get(channel, ())), surplus, LATE_MS, CUT_MS)
         put += matched + late + len(missing)
         found += matched + late
@@ -78,7 +85,7 @@ def _outside(seen: Iterable[Seen], left_out: Sequence[Span]) -> list[Seen]:
 
 
 def _matched(
-    wires: Sequence[Seen], arrived: Sequence[Seen], late_ms: int, early_ms: int = EARLY_MS
+    wires: Sequence[Seen], arrived: Sequence[Seen], late_ms: int, early_ms: int
 ) -> tuple[int, list[Seen], list[Seen]]:
     """Match each of the ledger's entries with a verified reading of its own, equal, at most so much later or earlier.
 
