@@ -17,7 +17,7 @@ from typing import ParamSpec, TypeVar
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from buffer.errors import StorageError
-from buffer.outbox import Outbox, Pack, Place, Row, Segment, Stats
+from buffer.outbox import Outbox, Place, Row, Segment, Stats
 from gateway.clock import Clock, Correlation
 from gateway.commands.change import AnswerPlace
 from gateway.wire import cose, packing
@@ -237,24 +237,17 @@ class Sealing:
             self.unsealed_since_ms = rows[0].first_ms
 
     async def _seal(self) -> None:
-        correlation = self._clock.correlation()
-        await self._record_clock(correlation)
-        while (segment := await self._store.call(self._store.outbox.seal, FINE, self._pack(correlation))) is not None:
+        await self._record_clock(self._clock.correlation())
+        while (segment := await self._store.call(self._store.outbox.seal, FINE, self._pack)) is not None:
             self.sealed_bytes += len(segment.blob)
             self.sealed_readings += segment.count
             self._sealed(segment)
         self.unsealed_since_ms = None
 
-    def _pack(self, correlation: Correlation | None) -> Pack:
-        def pack(place: Place, records: Sequence[bytes]) -> bytes:
-            # What an earlier boot left is sealed under its own boot id and schema; our clock knows nothing of its time.
-            origin = packing.origin(records[0])
-            ours = correlation is not None and correlation.boot_id == origin.boot_id
-            known = _clock_record(correlation) if correlation is not None and ours else None
-            payload = packing.pack(records, clock=known)
-            return self._signer.sign(place, packing.CONTENT, payload, origin.schema_id)
-
-        return pack
+    def _pack(self, place: Place, records: Sequence[bytes]) -> bytes:
+        # What an earlier boot left is sealed under its own boot id and schema.
+        origin = packing.origin(records[0])
+        return self._signer.sign(place, packing.CONTENT, packing.pack(records), origin.schema_id)
 
     async def _record_clock(self, correlation: Correlation | None) -> None:
         """Keep a signed word of what the clock was, when it becomes known, when its source changes, and each hour."""

@@ -47,7 +47,8 @@ _KNOWN = _REQUIRED | {_PREVIOUS, _SCHEMA}
 
 _CONTENT = re.compile(r"gw/[a-z][a-z-]{0,31};v=[1-9][0-9]{0,2}")
 _GATEWAY_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_STREAM_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
+_STREAM_NAME = re.compile(r"(?=.{1,32}$)[a-z][a-z0-9-]*(?:\.[a-z0-9][a-z0-9-]*){0,2}")
+"""`fine`, `evt`; a dwelling's: `<tier>.<dwelling>.<purpose>`."""
 _KEY_ID_BYTES = 64
 _SEQUENCE_MAX = (1 << 63) - 1
 

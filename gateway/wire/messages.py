@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from gateway.wire import fields
+from gateway.wire.errors import MalformedMessage
 from gateway.wire.fields import UINT63, Detail, Field
 
 _MS = fields.integer(0, UINT63)
@@ -28,12 +29,18 @@ class _Message:
 
     def encode(self) -> bytes:
         """Give the payload; raise MalformedMessage for a value out of bounds."""
+        self.check()
         return fields.write(self, self.FIELDS)
 
     @classmethod
     def decode(cls, payload: bytes) -> Self:
         """Read a payload; raise MalformedMessage."""
-        return cls(**fields.read(payload, cls.FIELDS, cls.__name__))
+        message = cls(**fields.read(payload, cls.FIELDS, cls.__name__))
+        message.check()
+        return message
+
+    def check(self) -> None:
+        """Raise MalformedMessage for fields that, each within its bounds, do not go together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,3 +245,41 @@ class ClockRecord(_Message):
     def utc_ms_at(self, boot_ms: int) -> int:
         """Place a moment of the same boot on the UTC scale."""
         return self.utc_ms + boot_ms - self.boot_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped(_Message):
+    """The gateway no longer has `first` to `last` of (epoch, stream), both included: they will never come.
+
+    `count` readings, from `first_ms` of the first message to `last_ms` of the last, each in the boot time of its
+    message. `last_digest` is the SHA-256 of message `last`, which the one after it names as its previous: so the
+    chain goes on across the hole. `reason` is "quota", "consent" or "damage"; a reader takes any other as well.
+    """
+
+    CONTENT: ClassVar[str] = "gw/dropped;v=1"
+    FIELDS: ClassVar[tuple[Field, ...]] = (
+        Field(1, "epoch", _EPOCH),
+        Field(2, "stream", _STREAM),
+        Field(3, "first", _NUMBER),
+        Field(4, "last", _NUMBER),
+        Field(5, "count", fields.integer(0, UINT63)),
+        Field(6, "first_ms", _MS),
+        Field(7, "last_ms", _MS),
+        Field(8, "last_digest", fields.octets(32)),
+        Field(9, "reason", fields.text(32, 1)),
+    )
+
+    epoch: bytes
+    stream: str
+    first: int
+    last: int
+    count: int
+    first_ms: int
+    last_ms: int
+    last_digest: bytes
+    reason: str
+
+    def check(self) -> None:
+        """Hold the range to its order."""
+        if self.first > self.last:
+            raise MalformedMessage(f"Dropped: {self.first} to {self.last} is no range")

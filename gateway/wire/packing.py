@@ -1,21 +1,19 @@
 """A segment's payload: the records of one lot as compressed columns, and back, for whoever has the schema.
 
-Payload: zlib over deterministic CBOR [version, boot id, clock or null, start, groups]; clock is [boot_ms, utc_ms,
-uncertainty_ms, source], the best correlation known when it was sealed. A group is [number, first tick after `start`,
+Payload: zlib over deterministic CBOR [version, boot id, start, groups]. A group is [number, first tick after `start`,
 further ticks, channel numbers, columns]: the further ticks are zigzag varints of second differences, the numbers
 varints of their differences, less one; `columns` tells the columns. A segment decodes alone: nothing of an earlier
-one is needed.
+one is needed. Ticks are boot times; the clock records of the same boot place them (`placing`).
 """
 
 import zlib
-from collections.abc import Iterator, Mapping, Sequence, Sized
+from collections.abc import Iterator, Sequence, Sized
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 from gateway.wire import cbor
 from gateway.wire.columns import Run, read_column, read_signed, read_varints, write_column, write_signed, write_varints
 from gateway.wire.errors import MalformedMessage
-from gateway.wire.messages import ClockRecord
 from gateway.wire.record import Changes, read_record
 from gateway.wire.schema import Schema
 
@@ -48,10 +46,9 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class SegmentContent:
-    """What a segment says. `clock`, where it is there, places the ticks on the UTC scale."""
+    """What a segment says; its ticks are boot times of `boot_id`."""
 
     boot_id: bytes
-    clock: ClockRecord | None
     groups: dict[str, Table]
 
     def readings(self) -> Iterator[tuple[str, int, int | str, int]]:
@@ -84,8 +81,8 @@ def origin(record: bytes) -> Origin:
     return Origin(opened.boot_id, opened.schema_id)
 
 
-def pack(records: Sequence[bytes], *, clock: ClockRecord | None = None) -> bytes:
-    """Pack the records of one lot, in order, the first of which stands alone; `clock` must be of their boot.
+def pack(records: Sequence[bytes]) -> bytes:
+    """Pack the records of one lot, in order, the first of which stands alone.
 
     Raises ValueError for records that do not belong together.
     """
@@ -95,8 +92,6 @@ def pack(records: Sequence[bytes], *, clock: ClockRecord | None = None) -> bytes
     boot_id = opened[0].boot_id
     if any((each.boot_id, each.schema_id) != (boot_id, opened[0].schema_id) for each in opened):
         raise ValueError("records of different boots or schemas in one segment")
-    if clock is not None and clock.boot_id != boot_id:
-        raise ValueError("the clock of another boot")
     groups: dict[int, _Group] = {}
     for each in opened:
         if each.standalone:
@@ -104,20 +99,19 @@ def pack(records: Sequence[bytes], *, clock: ClockRecord | None = None) -> bytes
                 group.forget()
         for part in each.groups:
             groups.setdefault(part.group, _Group()).extend(part)
-    when: cbor.Item = None if clock is None else [clock.boot_ms, clock.utc_ms, clock.uncertainty_ms, clock.source]
     start = min(group.ticks[0] for group in groups.values())
     written = [groups[number].write(number, start) for number in sorted(groups)]
-    return zlib.compress(cbor.encode([_VERSION, boot_id, when, start, written]), _LEVEL)
+    return zlib.compress(cbor.encode([_VERSION, boot_id, start, written]), _LEVEL)
 
 
 def unpack(payload: bytes, schema: Schema) -> SegmentContent:
     """Decode a payload that `schema` (the one named in the segment's header) describes; raise MalformedMessage."""
     document = cbor.decode(_inflate(payload), depth=_DEPTH)
-    if not isinstance(document, list) or len(document) != 5 or document[0] != _VERSION:
+    if not isinstance(document, list) or len(document) != 4 or document[0] != _VERSION:
         raise MalformedMessage(
             f"segment: content of version {_VERSION} is wanted; a newer gateway needs a newer reader"
         )
-    _, boot_id, when, start, groups = document
+    _, boot_id, start, groups = document
     if not isinstance(boot_id, bytes) or len(boot_id) != _BOOT_ID_BYTES:
         raise MalformedMessage("segment: a boot id of 16 bytes is wanted")
     # A segment is sealed from what was read: one without a group says nothing, and no gateway makes it.
@@ -131,7 +125,7 @@ def unpack(payload: bytes, schema: Schema) -> SegmentContent:
             raise MalformedMessage(f"segment: group {name} comes twice")
         tables[name] = table
         room -= _cells(table.ticks, table.columns)
-    return SegmentContent(boot_id, None if when is None else _read_clock(boot_id, when), tables)
+    return SegmentContent(boot_id, tables)
 
 
 _Event = tuple[int, int | str | None, int]
@@ -248,10 +242,3 @@ def _read_ticks(start: int, first: cbor.Value, further: bytes) -> list[int]:
     if min(ticks) < 0 or max(ticks) > _MS_MAX:
         raise MalformedMessage("segment: a tick is no boot time")
     return ticks
-
-
-def _read_clock(boot_id: bytes, when: cbor.Value) -> ClockRecord:
-    if not isinstance(when, list) or len(when) != 4:
-        raise MalformedMessage("segment: a clock of four parts is wanted")
-    fields: Mapping[int | str, cbor.Value] = {1: boot_id, **dict(enumerate(when, 2))}
-    return ClockRecord.decode(cbor.encode(fields))

@@ -115,6 +115,10 @@ NEGATIVE: dict[str, Callable[[], bytes]] = {
     "schema long": lambda: by_hand(LABELS | {-65542: bytes(9)}),
     "gateway with a wildcard": lambda: by_hand(LABELS | {-65537: "gw/+"}),
     "stream in capitals": lambda: by_hand(LABELS | {-65538: "Fine"}),
+    "stream with an empty part": lambda: by_hand(LABELS | {-65538: "minute..research"}),
+    "stream of four parts": lambda: by_hand(LABELS | {-65538: "minute.a.b.c"}),
+    "stream of 33 characters": lambda: by_hand(LABELS | {-65538: "minute.apt-12345678.abcdefghijklm"}),
+    "stream and a line end": lambda: by_hand(LABELS | {-65538: "fine\n"}),
     "content without version": lambda: by_hand(LABELS | {3: "gw/segment"}),
     "content as a number": lambda: by_hand(LABELS | {3: 60}),
     "key id empty": lambda: by_hand(LABELS | {4: b""}),
@@ -187,6 +191,12 @@ def test_a_header_that_receivers_refuse_cannot_be_signed(wrong: dict[str, object
     """The sender is held to the same profile, before its key is used."""
     with pytest.raises(MalformedMessage):
         cose.sign(header(**wrong), PAYLOAD, KEY)
+
+
+@pytest.mark.parametrize("stream", ["fine", "minute.apt-12.research", "index.123456789012.abcdefghijk"])
+def test_a_dwelling_has_streams_of_its_own(stream: str) -> None:
+    """A tier, a dwelling, a purpose: 32 characters at most."""
+    assert cose.verify(cose.sign(header(stream=stream), PAYLOAD, KEY), KEYS).header.stream == stream
 
 
 def test_the_envelope_stays_small() -> None:

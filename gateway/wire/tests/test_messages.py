@@ -16,6 +16,7 @@ from gateway.wire.messages import (
     Birth,
     ClockRecord,
     Command,
+    Dropped,
     Heartbeat,
     Receipt,
     Resend,
@@ -23,7 +24,9 @@ from gateway.wire.messages import (
     TimeRequest,
 )
 
-Message = Alarm | Answer | Birth | ClockRecord | Command | Heartbeat | Receipt | Resend | TimeReply | TimeRequest
+Message = (
+    Alarm | Answer | Birth | ClockRecord | Command | Dropped | Heartbeat | Receipt | Resend | TimeReply | TimeRequest
+)
 
 EPOCH = bytes(range(8))
 NONCE = bytes(range(16))
@@ -54,6 +57,8 @@ EXAMPLES: list[Message] = [
     Answer("c-1", "refused", "expired", 5, None, {}),
     Answer("c-1", "effective", None, 5, 6, {"saved_w": 1200, "loads": ["hp1", 2, True], "estimated": False, "n": ""}),
     ClockRecord(NONCE, 5, 1_800_000_000_000, 12, "kernel"),
+    Dropped(EPOCH, "fine", 3, 17, 40_000, 5, 9, bytes(32), "quota"),
+    Dropped(EPOCH, "minute.apt-12.research", 3, 3, 0, 9, 5, bytes(32), "what a later gateway says"),
 ]
 
 
@@ -134,6 +139,9 @@ def test_a_field_of_another_kind_is_refused(message: Message) -> None:
         Answer("c-1", "done", None, 5, None, {"x": [1] * 65}),
         Answer("c-1", "done", None, 5, None, {str(number): 1 for number in range(33)}),
         Alarm("storage", "x" * 513, 5),
+        Dropped(EPOCH, "fine", 4, 3, 40_000, 5, 9, bytes(32), "quota"),
+        Dropped(EPOCH, "fine", 0, 3, 40_000, 5, 9, bytes(32), "quota"),
+        Dropped(EPOCH, "fine", 3, 4, 40_000, 5, 9, bytes(31), "quota"),
     ],
 )
 def test_what_receivers_refuse_cannot_be_sent(message: Message) -> None:
