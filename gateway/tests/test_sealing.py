@@ -8,9 +8,9 @@ import pytest
 
 from buffer.errors import StorageError
 from buffer.outbox import Outbox
-from gateway import sealing
 from gateway.app import status
 from gateway.clock import Correlation
+from gateway.sealing import unsaved
 from gateway.tests.metering import PUBLIC, SCHEMA, HandClock, Metering
 from gateway.wire import cose
 from gateway.wire.messages import ClockRecord
@@ -146,7 +146,7 @@ async def test_what_memory_cannot_hold_goes_oldest_first_and_is_counted(
     metering: Metering, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A disk that refuses for long costs the oldest readings only; the rest can be decoded, and the status tells."""
-    monkeypatch.setattr(sealing, "MOST_UNSAVED", 10)
+    monkeypatch.setattr(unsaved, "MOST_UNSAVED", 10)
     metering.refuse_writes()
     for number in range(32):
         metering.read()

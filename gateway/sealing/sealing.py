@@ -1,106 +1,30 @@
-"""Joins the two rooms that do not know each other: the outbox, which keeps bytes, and the wire, which makes them.
+"""The work of sealing: what was read is committed, and becomes segments, on time.
 
 Every `journal_s` a record is committed; every `seal_s` the journal's rows become one segment, packed and signed once.
-What is signed is what is stored is what is sent. SQLite is only ever touched on the one thread of `Store`.
 """
 
 import asyncio
-import functools
 import logging
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
-from typing import ParamSpec, TypeVar
-
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from buffer.errors import StorageError
-from buffer.outbox import Outbox, Place, Row, Segment, Stats
+from buffer.outbox import Place, Row, Segment
 from gateway.clock import Clock, Correlation
-from gateway.commands.change import AnswerPlace
-from gateway.wire import cose, packing
-from gateway.wire.keys import SigningKey
-from gateway.wire.messages import Answer, ClockRecord
+from gateway.sealing.signer import Signer
+from gateway.sealing.store import Store
+from gateway.sealing.unsaved import Unsaved
+from gateway.wire import packing
+from gateway.wire.messages import ClockRecord
 from gateway.wire.record import Record
 from gateway.wire.schema import Schema
 
 log = logging.getLogger(__name__)
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
-FINE, SCHEMA, CLOCK, ANSWERS = "fine", "schema", "clock", "ack"
+FINE, SCHEMA, CLOCK = "fine", "schema", "clock"
 
 STORED_MARK = "readings_stored"
 
-MOST_UNSAVED = 360
-"""Records kept in memory while the disk refuses them: an hour at one each 10 s, about a megabyte."""
-
 CLOCK_RECORD_EVERY_MS = 3_600_000
-
-
-class Store:
-    """The Outbox on its one thread; `call` hands a method over and waits without blocking the loop."""
-
-    def __init__(self, path: Path, *, quota_pages: int) -> None:
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="outbox")
-        try:
-            self.outbox = self._thread.submit(Outbox.open, path, quota_pages=quota_pages).result()
-            self._stats = self._thread.submit(self.outbox.stats).result()
-        except BaseException:
-            self._thread.shutdown()
-            raise
-
-    async def call(self, method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run `method` on the outbox's thread."""
-        bound = functools.partial(method, *args, **kwargs)
-        return await asyncio.get_running_loop().run_in_executor(self._thread, bound)
-
-    async def stats(self) -> Stats:
-        """Say what the outbox holds; what it held last, while the disk cannot be read."""
-        try:
-            self._stats = await self.call(self.outbox.stats)
-        except StorageError as error:
-            log.debug("the outbox cannot be read: %s", error)
-        return self._stats
-
-    def close(self) -> None:
-        """Close the database and its thread, after what was handed over is done."""
-        self._thread.submit(self.outbox.close).result()
-        self._thread.shutdown()
-
-
-@dataclass(frozen=True, slots=True)
-class Signer:
-    """Signs what this gateway says in its chained streams."""
-
-    gateway: str
-    key: SigningKey
-
-    @property
-    def public(self) -> dict[bytes, Ed25519PublicKey]:
-        """What verifies our own signatures."""
-        return {self.key.key_id: self.key.private.public_key()}
-
-    def sign(self, place: Place, content: str, payload: bytes, schema: bytes | None = None) -> bytes:
-        """Give the signed message for that place of its stream."""
-        header = cose.Header(
-            key_id=self.key.key_id,
-            content=content,
-            gateway=self.gateway,
-            stream=place.stream,
-            epoch=place.epoch,
-            sequence=place.sequence,
-            previous=place.previous,
-            schema=schema,
-        )
-        return cose.sign(header, payload, self.key.private)
-
-    def answer(self, place: AnswerPlace, payload: bytes) -> bytes:
-        """Give the signed answer to a command for its place in the stream of answers."""
-        return self.sign(Place(place.epoch, ANSWERS, place.sequence, place.previous), Answer.CONTENT, payload)
 
 
 class Sealing:
@@ -135,7 +59,7 @@ class Sealing:
         self._sealed = sealed
         self._wake = asyncio.Event()
         self._flushing = asyncio.Lock()
-        self._unsaved: deque[tuple[Row, Mapping[str, int | str]]] = deque()
+        self._unsaved = Unsaved()
         self._last_seal_ms = clock.boot_ms()
         self._is_announced = False
         self._seal_owed = False
@@ -143,8 +67,6 @@ class Sealing:
         self.failure: str | None = None
         self.rounds = 0
         """How often the work came to its end, also where the disk refused: it goes on as long as this grows."""
-        self.given_up = 0
-        """Readings that were lost because the disk refused them for longer than memory could hold them."""
         self.last_commit_ms: int | None = None
         """Boot time of the newest Reading that is on the disk."""
         self.unsealed_since_ms: int | None = None
@@ -155,6 +77,11 @@ class Sealing:
         self.sealed_bytes = 0
         self.sealed_readings = 0
         """What this process has sealed: how much room a reading takes, for an estimate of what is left."""
+
+    @property
+    def given_up(self) -> int:
+        """Readings that were lost because the disk refused them for longer than memory could hold them."""
+        return self._unsaved.given_up
 
     def urgent(self) -> None:
         """Ask for a commit now."""
@@ -188,7 +115,7 @@ class Sealing:
         record = self._take(seal or self._seal_owed)
         if record is not None:
             row = Row(FINE, record.lot, record.first_ms, record.last_ms, record.count, record.payload)
-            self._keep(row)
+            self._unsaved.add(row, self._marks())
         if seal:
             self._last_seal_ms = self._clock.boot_ms()
             self._seal_owed = True
@@ -208,27 +135,15 @@ class Sealing:
             self.failure = None
         self.rounds += 1
 
-    def _keep(self, row: Row) -> None:
-        """Hold a row until the disk takes it; where there are too many, the oldest lot goes, whole.
-
-        A lot's later records mean nothing without its first.
-        """
-        self._unsaved.append((row, self._marks()))
-        while len(self._unsaved) > MOST_UNSAVED:
-            lot = self._unsaved[0][0].lot
-            while self._unsaved and self._unsaved[0][0].lot == lot:
-                self.given_up += self._unsaved.popleft()[0].count
-
     def _seal_due_ms(self) -> int:
         return self._last_seal_ms + int(self._seal_s() * 1000)
 
     async def _commit(self) -> None:
-        if not self._unsaved:
+        rows, marks = self._unsaved.all()
+        if not rows:
             return
-        rows = [row for row, _ in self._unsaved]
         stored = self.readings_stored + sum(row.count for row in rows)
-        marks = {**self._unsaved[-1][1], STORED_MARK: stored}
-        await self._store.call(self._store.outbox.commit, rows, marks)
+        await self._store.call(self._store.outbox.commit, rows, {**marks, STORED_MARK: stored})
         # Nothing was added meanwhile: records are added under the lock alone.
         self._unsaved.clear()
         self.last_commit_ms = rows[-1].last_ms

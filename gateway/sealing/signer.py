@@ -1,0 +1,45 @@
+"""Signs what this gateway says in its chained streams."""
+
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from buffer.outbox import Place
+from gateway.commands.change import AnswerPlace
+from gateway.wire import cose
+from gateway.wire.keys import SigningKey
+from gateway.wire.messages import Answer
+
+ANSWERS = "ack"
+"""The stream of answers to commands, which has a database of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """Signs for `gateway` with its key."""
+
+    gateway: str
+    key: SigningKey
+
+    @property
+    def public(self) -> dict[bytes, Ed25519PublicKey]:
+        """What verifies our own signatures."""
+        return {self.key.key_id: self.key.private.public_key()}
+
+    def sign(self, place: Place, content: str, payload: bytes, schema: bytes | None = None) -> bytes:
+        """Give the signed message for that place of its stream."""
+        header = cose.Header(
+            key_id=self.key.key_id,
+            content=content,
+            gateway=self.gateway,
+            stream=place.stream,
+            epoch=place.epoch,
+            sequence=place.sequence,
+            previous=place.previous,
+            schema=schema,
+        )
+        return cose.sign(header, payload, self.key.private)
+
+    def answer(self, place: AnswerPlace, payload: bytes) -> bytes:
+        """Give the signed answer to a command for its place in the stream of answers."""
+        return self.sign(Place(place.epoch, ANSWERS, place.sequence, place.previous), Answer.CONTENT, payload)
