@@ -48,6 +48,19 @@ class UplinkSettings:
         return f"gw/v1/{self.gateway}/{kind}"
 
 
+class Identity(Protocol):
+    """Which certificate is shown to the broker, when there may be two: the one in use, and one that is to follow it."""
+
+    def pair(self) -> tuple[Path, Path]:
+        """Give certificate and key for the attempt that begins now."""
+
+    def taken(self) -> None:
+        """Note that the broker gave its CONNACK to the pair given last."""
+
+    def failed(self, why: str) -> None:
+        """Note that the attempt with the pair given last led to no CONNACK."""
+
+
 @dataclass(frozen=True, slots=True)
 class Inbound:
     """A message from the broker, nothing of it verified: `kind` is `cmd`, `cfg` or `receipt`."""

@@ -9,13 +9,13 @@ is published while disconnected. Sealing, verifying and the outbox itself are le
 import asyncio
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.clock import Clock
 from gateway.uplink.backlog import Backlog
 from gateway.uplink.progress import Progress
 from gateway.uplink.session import Acknowledged, Arrived, Outgoing, Session
-from gateway.uplink.settings import Inbound, LinkState, Sealed, Spool, UplinkSettings
+from gateway.uplink.settings import Identity, Inbound, LinkState, Sealed, Spool, UplinkSettings
 from gateway.uplink.singles import Single, Singles
 from gateway.uplink.tls import LinkError
 
@@ -57,18 +57,22 @@ class Uplink:
     """The way to the broker; `run` it once, everything else is called from the same loop.
 
     `birth` gives the signed birth at each connection; `on_message` takes what comes, unverified, and must return at
-    once.
+    once. `identity` chooses the certificate of each attempt; without one it is that of the settings.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the composition root names each
         self,
         settings: UplinkSettings,
         spool: Spool,
         on_message: Callable[[Inbound], None],
         birth: Callable[[], bytes],
         clock: Clock,
+        *,
+        identity: Identity | None = None,
     ) -> None:
         self._settings = settings
+        self._identity = identity
+        self._anew: str | None = None
         self._on_message = on_message
         self._birth = birth
         self._clock = clock
@@ -150,6 +154,12 @@ class Uplink:
         self._backlog.rewind()
         self._woken.set()
 
+    def reconnect(self, why: str) -> None:
+        """End the present connection, if there is one, and make another at once: the certificate is another one."""
+        if self._connected:
+            self._anew = why
+            self._woken.set()
+
     async def run(self) -> None:
         """Connect, serve, connect again, until cancelled."""
         settings = self._settings
@@ -159,22 +169,36 @@ class Uplink:
             while True:
                 await asyncio.sleep(self._random.uniform(low, high))
                 low, high = settings.reconnect_min_s, settings.reconnect_max_s
-                session = Session(settings, self._woken.set)
+                session = Session(self._identified(), self._woken.set)
                 try:
                     self._tell(f"connecting to {settings.host}:{settings.port}")
                     await session.open()
                     self._begin(session)
                     self._refuse(await self._serve(session))
+                    if self._anew is not None:
+                        low, high, self._anew = 0.0, settings.reconnect_min_s, None
                 except LinkError as error:
                     self._refuse(str(error))
+                    if self._identity is not None:
+                        self._identity.failed(str(error))
                 finally:
                     await self._end(session)
                 self._reconnects += 1
         finally:
             self._tell("stopped")
 
+    def _identified(self) -> UplinkSettings:
+        """Give the settings with the certificate that is to be shown now."""
+        if self._identity is None:
+            return self._settings
+        certificate, key = self._identity.pair()
+        return replace(self._settings, cert_file=certificate, key_file=key)
+
     def _begin(self, session: Session) -> None:
         self._connected = True
+        self._anew = None
+        if self._identity is not None:
+            self._identity.taken()
         self._since_ms = self._clock.boot_ms()
         self._refused = None
         self._tell(f"connected to {self._settings.host}:{self._settings.port}")
@@ -195,7 +219,7 @@ class Uplink:
         """Do what is to be done until the connection ends; give the reason."""
         while True:
             self._woken.clear()
-            ended = self._take(session)
+            ended = self._take(session) or self._anew
             if ended is not None:
                 return ended
             now = self._clock.boot_ms()
