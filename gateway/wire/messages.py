@@ -1,4 +1,4 @@
-"""Every message but the segment and the schema: what the centre and a gateway say to each other, one dataclass each.
+"""Every message but segment, schema and those of enrolment: what the centre and a gateway say to each other, one dataclass each.
 
 A message is the payload of a COSE message whose `Header.content` is the class's `CONTENT`; who says it, to whom, and
 its number stand in that header. `encode` refuses what `decode` would refuse: MalformedMessage either way. Times:
@@ -21,7 +21,7 @@ _NUMBER = fields.integer(1, UINT63)
 
 
 @dataclass(frozen=True, slots=True)
-class _Message:
+class Message:
     """What all messages can do; each names its content and its fields."""
 
     CONTENT: ClassVar[str]
@@ -44,7 +44,7 @@ class _Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt(_Message):
+class Receipt(Message):
     """The centre has committed everything of (epoch, stream) up to `upto` (0: nothing yet), and `ranges` above it."""
 
     CONTENT: ClassVar[str] = "gw/receipt;v=1"
@@ -62,7 +62,7 @@ class Receipt(_Message):
 
 
 @dataclass(frozen=True, slots=True)
-class Resend(_Message):
+class Resend(Message):
     """The centre asks for `first` to `last` of (epoch, stream) once more, both included."""
 
     CONTENT: ClassVar[str] = "gw/resend;v=1"
@@ -80,7 +80,7 @@ class Resend(_Message):
 
 
 @dataclass(frozen=True, slots=True)
-class Heartbeat(_Message):
+class Heartbeat(Message):
     """The centre is there and speaks to the boot whose birth named `boot_nonce`; the header's sequence counts it."""
 
     CONTENT: ClassVar[str] = "gw/heartbeat;v=1"
@@ -90,7 +90,7 @@ class Heartbeat(_Message):
 
 
 @dataclass(frozen=True, slots=True)
-class TimeRequest(_Message):
+class TimeRequest(Message):
     """The gateway asks for the time; a reply counts only with this nonce."""
 
     CONTENT: ClassVar[str] = "gw/time-request;v=1"
@@ -100,7 +100,7 @@ class TimeRequest(_Message):
 
 
 @dataclass(frozen=True, slots=True)
-class TimeReply(_Message):
+class TimeReply(Message):
     """The centre's time when it answered the request with that nonce."""
 
     CONTENT: ClassVar[str] = "gw/time;v=1"
@@ -111,7 +111,7 @@ class TimeReply(_Message):
 
 
 @dataclass(frozen=True, slots=True)
-class Birth(_Message):
+class Birth(Message):
     """What a gateway is since it started: kept by the broker on `state` for whoever comes later.
 
     `epoch` is the outbox's; `schema` the id of the schema in use; `clock` a word on how far the clock is trusted;
@@ -141,7 +141,7 @@ class Birth(_Message):
 
 
 @dataclass(frozen=True, slots=True)
-class Alarm(_Message):
+class Alarm(Message):
     """Something that a person at the centre should see: `kind` for machines, `text` for people."""
 
     CONTENT: ClassVar[str] = "gw/alarm;v=1"
@@ -159,7 +159,7 @@ class Alarm(_Message):
 
 
 @dataclass(frozen=True, slots=True)
-class Command(_Message):
+class Command(Message):
     """An order to a building; issuer, number and audience stand in the header (key id, sequence, gateway).
 
     A magnitude or a duration that makes no sense, or no duration, is answered (clamped, or refused), not garbled.
@@ -202,7 +202,7 @@ class Command(_Message):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer(_Message):
+class Answer(Message):
     """What became of an order, one message for each step; `reason` tells why where it was refused or failed."""
 
     CONTENT: ClassVar[str] = "gw/answer;v=1"
@@ -224,7 +224,7 @@ class Answer(_Message):
 
 
 @dataclass(frozen=True, slots=True)
-class ClockRecord(_Message):
+class ClockRecord(Message):
     """At `boot_ms` of that boot it was `utc_ms` +- `uncertainty_ms`, says `source`; places what was sealed before."""
 
     CONTENT: ClassVar[str] = "gw/clock;v=1"
@@ -248,7 +248,7 @@ class ClockRecord(_Message):
 
 
 @dataclass(frozen=True, slots=True)
-class Dropped(_Message):
+class Dropped(Message):
     """The gateway no longer has `first` to `last` of (epoch, stream), both included: they will never come.
 
     `count` readings, from `first_ms` of the first message to `last_ms` of the last, each in the boot time of its

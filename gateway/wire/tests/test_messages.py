@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.wire import cbor
+from gateway.wire.enrolling import Enrolment, Issued, Renewal
 from gateway.wire.errors import MalformedMessage, WireError
 from gateway.wire.messages import (
     Alarm,
@@ -25,7 +26,20 @@ from gateway.wire.messages import (
 )
 
 Message = (
-    Alarm | Answer | Birth | ClockRecord | Command | Dropped | Heartbeat | Receipt | Resend | TimeReply | TimeRequest
+    Alarm
+    | Answer
+    | Birth
+    | ClockRecord
+    | Command
+    | Dropped
+    | Enrolment
+    | Heartbeat
+    | Issued
+    | Receipt
+    | Renewal
+    | Resend
+    | TimeReply
+    | TimeRequest
 )
 
 EPOCH = bytes(range(8))
@@ -58,6 +72,10 @@ EXAMPLES: list[Message] = [
     Answer("c-1", "effective", None, 5, 6, {"saved_w": 1200, "loads": ["hp1", 2, True], "estimated": False, "n": ""}),
     ClockRecord(NONCE, 5, 1_800_000_000_000, 12, "kernel"),
     Dropped(EPOCH, "fine", 3, 17, 40_000, 5, 9, bytes(32), "quota"),
+    Enrolment(bytes(64), bytes(32)),
+    Renewal(bytes(100)),
+    Issued(bytes(32), b"gw-0001-2026", (bytes(400), bytes(300))),
+    Issued(bytes(32), b"gw-0001-2026", refused="this gateway is revoked"),
     Dropped(EPOCH, "minute.apt-12.research", 3, 3, 0, 9, 5, bytes(32), "what a later gateway says"),
 ]
 
