@@ -1,4 +1,4 @@
-"""Every message but segment, schema and those of enrolment: what the centre and a gateway say to each other, one dataclass each.
+"""Every message but segment, schema and those of enrolment: what centre and gateway say, one dataclass each.
 
 A message is the payload of a COSE message whose `Header.content` is the class's `CONTENT`; who says it, to whom, and
 its number stand in that header. `encode` refuses what `decode` would refuse: MalformedMessage either way. Times:
