@@ -6,8 +6,7 @@ whoever supervises it starts it again.
 """
 
 import asyncio
-import logging
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Sequence
 
 from buffer.errors import StorageError
 from buffer.outbox import Segment
@@ -23,9 +22,13 @@ from gateway.app.devices import Devices, devices
 from gateway.app.freshness import Freshness
 from gateway.app.inbound import Inbound as Centre
 from gateway.app.keeping import Keeping
-from gateway.app.local import ALARMS, COMMANDS, READINGS, Local, Sources
+from gateway.app.linking import Spooled, uplink_settings
+from gateway.app.local import READINGS, Local, Sources
 from gateway.app.meterclock import MeterClock
-from gateway.app.timing import ANSWER_S, Timing
+from gateway.app.metering import Metering
+from gateway.app.reporting import Reporting
+from gateway.app.speaking import Speaking
+from gateway.app.timing import Timing
 from gateway.app.voice import Voice
 from gateway.clock import SystemClock
 from gateway.commands.journal import Journal
@@ -35,16 +38,12 @@ from gateway.historian import Historian, zone_of
 from gateway.latest import Latest
 from gateway.notify import Notifier
 from gateway.sealing import Sealing, Signer, Store
-from gateway.supervise import LONGEST_DELAY_S, PLUGGED_S, Supervised
-from gateway.uplink.settings import Inbound, UplinkSettings
+from gateway.uplink.settings import Inbound
 from gateway.uplink.worker import Uplink
-from gateway.wire import cose
 from gateway.wire.keys import KeySet, SigningKey
-from gateway.wire.messages import Answer, Birth, TimeRequest
+from gateway.wire.messages import Birth
 from gateway.wire.record import Recorder
 from gateway.wire.schema import Schema
-
-log = logging.getLogger(__name__)
 
 PAGES_A_MB = 256
 CAPABILITIES = ("shed", "cancel", "modify", "resend")
@@ -62,22 +61,13 @@ class Agent:
         self._clock = SystemClock()
         self._signer = Signer(self._id, key)
         self._voice = Voice(self._id, key)
-        try:
-            site.storage.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise StorageError(
-                f"{site.storage.directory}: cannot be made a folder ({error.strerror}): make it, writable by the "
-                "agent's user, or name another [storage] directory"
-            ) from error
-        self._store = Store(site.storage.directory / "outbox.db", quota_pages=site.storage.quota_mb * PAGES_A_MB)
+        self._store = _store(site)
         boot_ms = self._clock.boot_ms
         self._devices: Devices = devices(site, self._store.outbox.marks(), boot_ms)
         self._channels = [channel for meter in self._devices.meters for channel in meter.channels]
         self._freshness = Freshness.of(site, self._channels)
         self._schema = Schema.of(self._channels)
         self._latest = Latest()
-        self._first_read_ms: dict[str, int] = {}
-        self._supervised: dict[str, Supervised] = {}
         self._acquisition = Acquisition(Recorder(self._schema, self._clock.boot_id), self._latest, self._urgent)
         self._sealing = Sealing(
             self._store,
@@ -94,10 +84,23 @@ class Agent:
         self._historian = Historian(self._zone)
         self._keeping = Keeping(self._historian, self._store, self._clock)
         self._events = Events(boot_ms)
-        self._uplink = Uplink(_uplink_settings(site), self, self._heard, self._born, self._clock)
-        self._timing = Timing(self._clock, self._ask_time)
-        self._meter_clock = MeterClock(self._clock, self._devices.linky, self.alarm)
-        self._started_ms = boot_ms()
+        self._uplink = Uplink(uplink_settings(site), Spooled(self._store), self._heard, self._born, self._clock)
+        self._speaking = Speaking(
+            clock=self._clock,
+            voice=self._voice,
+            signer=self._signer,
+            events=self._events,
+            uplink=self._uplink,
+            answering=lambda: self._answering,
+        )
+        self._timing = Timing(self._clock, self._speaking.ask_time)
+        self._meter_clock = MeterClock(self._clock, self._devices.linky, self._speaking.alarm)
+        self._metering = Metering(
+            self._devices,
+            self._clock,
+            takes=(self._acquisition.accept, self._historian.accept, self._tell_readings),
+            metered=self._metered,
+        )
         self._group: asyncio.TaskGroup | None = None
 
     async def run(self) -> None:
@@ -106,7 +109,7 @@ class Agent:
         self._journal = await Journal.open(directory / "commands.db", self._clock.boot_id, self._signer.answer)
         self._answering = Answering(
             self._journal,
-            self._publish,
+            self._speaking.publish,
             up=lambda: self._uplink.state.connected,
             again_s=self.site.broker.resend_after_s,
         )
@@ -117,8 +120,8 @@ class Agent:
             keys=self._keys,
             clock=self._clock,
             latest=self._latest,
-            published=self._answered,
-            alarm=self.alarm,
+            published=self._speaking.answered,
+            alarm=self._speaking.alarm,
         )
         booking = Booking(
             store=self._store,
@@ -149,8 +152,8 @@ class Agent:
                 group.create_task(self._answering.run(), name="answers")
                 group.create_task(self._timing.run(), name="time")
                 group.create_task(self._meter_clock.run(), name="the meter's clock")
-                for meter in self._devices.meters:
-                    group.create_task(self._supervise(meter).run(), name=meter.name)
+                for name, supervised in self._metering.supervised.items():
+                    group.create_task(supervised.run(), name=name)
                 self._systemd.ready()
                 group.create_task(self._systemd.keep(lambda: self._sealing.rounds, self._in_a_line), name="systemd")
         finally:
@@ -166,35 +169,18 @@ class Agent:
 
     def _in_a_line(self) -> str:
         """Give what `systemctl status` shows of us."""
-        failing = sum(each.failure is not None for each in self._supervised.values())
-        meters = f"{failing or 'none'} of {len(self._supervised)} meters fail{'s' if failing <= 1 else ''}"
         disk = "" if self._sealing.failure is None else f"; storage: {self._sealing.failure}"
-        return f"{meters}; link {'up' if self._uplink.state.connected else 'down'}{disk}"
+        return f"{self._metering.in_a_line()}; link {'up' if self._uplink.state.connected else 'down'}{disk}"
 
     # Readings
-
-    def _supervise(self, meter: Meter) -> Supervised:
-        def accept(readings: Sequence[Reading]) -> None:
-            supervised.reads_again()
-            self._first_read_ms.setdefault(meter.name, readings[0].boot_ms)
-            self._acquisition.accept(readings)
-            self._historian.accept(readings)
-            self._tell_readings(readings)
-            self._commanding.metered(meter)
-
-        supervised = Supervised(
-            meter.name,
-            lambda: meter.run(accept),
-            now_s=lambda: self._clock.boot_ms() / 1000,
-            longest_delay_s=PLUGGED_S if meter in self._devices.linky else LONGEST_DELAY_S,
-        )
-        self._supervised[meter.name] = supervised
-        return supervised
 
     def _tell_readings(self, readings: Sequence[Reading]) -> None:
         """Tell whoever listens on the control socket what was just read."""
         if self._events.heard(READINGS):
             self._events.tell(READINGS, {"channels": status.channels(readings, self._clock.boot_ms())})
+
+    def _metered(self, meter: Meter) -> None:
+        self._commanding.metered(meter)
 
     def _urgent(self) -> None:
         self._sealing.urgent()
@@ -205,14 +191,6 @@ class Agent:
 
     def _sealed(self, segment: Segment) -> None:
         self._uplink.wake(segment)
-
-    async def pending(self, *, limit: int, after: Mapping[str, int]) -> Sequence[Segment]:
-        """Give the uplink what has no receipt; nothing while the disk cannot be read."""
-        try:
-            return await self._store.call(self._store.outbox.pending, limit=limit, after=after)
-        except StorageError as error:
-            log.warning("the backlog cannot be read: %s", error)
-            return ()
 
     # What comes from the broker
 
@@ -225,31 +203,6 @@ class Agent:
     def _spawn(self, work: Coroutine[object, object, None]) -> None:
         if self._group is not None:
             self._group.create_task(work)
-
-    # What the gateway says
-
-    def alarm(self, kind: str, text: str) -> None:
-        """Tell people, here and at the centre."""
-        log.warning("%s: %s", kind, text)
-        self._events.tell(ALARMS, {"kind": kind, "text": text})
-        now = self._clock.boot_ms()
-        known = self._clock.trusted()
-        utc_ms = None if known is None else known.utc_ms_at(now)
-        self._publish("evt/alarm", self._voice.alarm(kind, text, now, utc_ms))
-
-    def _answered(self, sequence: int, message: bytes) -> None:
-        """Send an answer to a command that was just stored, here and to the centre."""
-        self._answering.stored(sequence, message)
-        if self._events.heard(COMMANDS):
-            answer = Answer.decode(cose.verify(message, self._signer.public).payload)
-            told = {"id": answer.command_id, "state": answer.state, "reason": answer.reason}
-            self._events.tell(COMMANDS, {**told, "utc_ms": answer.utc_ms})
-
-    def _publish(self, kind: str, message: bytes) -> None:
-        self._uplink.publish(kind, message)
-
-    def _ask_time(self, request: TimeRequest) -> None:
-        self._uplink.publish("evt/time", self._voice.time_request(request), expiry_s=int(ANSWER_S))
 
     def _born(self) -> bytes:
         """Give the birth for a new connection, on which all that is unreceipted goes out again."""
@@ -274,13 +227,15 @@ class Agent:
             (self._journal.moved_aside, "commands"),
         ):
             if moved is not None:
-                self.alarm("storage", f"the database of {what} was damaged; it is kept as {moved}, a new one was begun")
+                self._speaking.alarm(
+                    "storage", f"the database of {what} was damaged; it is kept as {moved}, a new one was begun"
+                )
 
     def _local(self) -> Local:
         return Local(
             Sources(
                 site=self.site,
-                status=self.status,
+                status=self._reporting().status,
                 channels=self._channels,
                 freshness=self._freshness,
                 latest=self._latest,
@@ -293,49 +248,30 @@ class Agent:
             )
         )
 
-    def _stale_after_ms(self) -> dict[str, int]:
-        """Give the age at which each meter's newest value is stale; a Linky's line tells itself how fast it is."""
-        return {**self._freshness.meters, **{linky.name: linky.stale_after_ms for linky in self._devices.linky}}
-
-    async def status(self) -> status.Json:
-        """Give what the control socket serves as /v1/status."""
-        now = self._clock.boot_ms()
-        stats = await self._store.stats()
-        return {
-            "gateway": self._id,
-            "name": self.site.gateway.name,
-            "version": status.program(),
-            "boot_ms": now,
-            "up_ms": now - self._started_ms,
-            "clock": {**status.clock(self._clock), "meters": self._meter_clock.compared()},
-            "link": status.link(self._uplink.state),
-            "outbox": status.outbox(stats, self._sealing, now - self._started_ms),
-            "shedding": self._commanding.status(),
-            "readings_taken": self._latest.taken,
-            "meters": status.meters(
-                self._devices.meters,
-                self._supervised,
-                self._first_read_ms,
-                self._latest.device_read_at,
-                {linky.name: linky.counters for linky in self._devices.linky},
-                stale_after_ms=self._stale_after_ms(),
-                rates={linky.name: linky.rates for linky in self._devices.linky},
-            ),
-            "channels": status.channels(self._latest.all(), now),
-        }
+    def _reporting(self) -> Reporting:
+        return Reporting(
+            site=self.site,
+            clock=self._clock,
+            store=self._store,
+            sealing=self._sealing,
+            uplink=self._uplink,
+            commanding=self._commanding,
+            latest=self._latest,
+            devices=self._devices,
+            metering=self._metering,
+            meter_clock=self._meter_clock,
+            freshness=self._freshness,
+        )
 
 
-def _uplink_settings(site: Site) -> UplinkSettings:
-    broker = site.broker
-    return UplinkSettings(
-        host=broker.host,
-        port=broker.port,
-        ca_file=broker.ca_file,
-        cert_file=broker.certificate_file,
-        key_file=broker.key_file,
-        gateway=site.gateway.id,
-        reconnect_min_s=broker.reconnect_min_s,
-        reconnect_max_s=broker.reconnect_max_s,
-        resend_after_s=broker.resend_after_s,
-        keepalive_s=broker.keepalive_s,
-    )
+def _store(site: Site) -> Store:
+    """Open the outbox of a site; raise StorageError."""
+    directory = site.storage.directory
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"{directory}: cannot be made a folder ({error.strerror}): make it, writable by the agent's user, or name "
+            "another [storage] directory"
+        ) from error
+    return Store(directory / "outbox.db", quota_pages=site.storage.quota_mb * PAGES_A_MB)
