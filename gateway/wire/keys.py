@@ -180,14 +180,19 @@ class KeySet:
             ) from error
         if len(raw) > _FILE_BYTES:
             raise KeyFileError(f"{path}: larger than {_FILE_BYTES} bytes; that is no file of keys")
+        return cls.parse(raw, str(path))
+
+    @classmethod
+    def parse(cls, raw: bytes, where: str) -> Self:
+        """Read the text of a file of trusted keys, which is told as `where`; raise KeyFileError as `load` does."""
         try:
             document = tomllib.loads(raw.decode())
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise KeyFileError(f"{path}: not TOML: {error}") from error
+            raise KeyFileError(f"{where}: not TOML: {error}") from error
         mistakes: list[str] = []
         found = _entries(document, mistakes)
         if mistakes:
-            raise KeyFileError("\n".join(f"{path}: {mistake}" for mistake in mistakes))
+            raise KeyFileError("\n".join(f"{where}: {mistake}" for mistake in mistakes))
         return cls({key.key_id: key for key in found})
 
     def to_toml(self) -> str:
