@@ -1,23 +1,26 @@
 """One column of a segment: what a channel said at each tick, exactly, in as few bytes as will tell it.
 
-A column is written over the ticks in which the channel was read, in the shortest of these forms:
+A column is written over the ticks in which the channel was read, in the shortest of these forms; what stands behind
+the arrow is taken from the segment's numbers (`numbers`), in this order:
 
-    value                       the same at every tick [first, deltas]             a zigzag varint for each further
-    tick: its difference from the one before [first, gaps, deltas]       changes only: how many ticks apart, less one
-    (varints), and by how much (zigzag varints) [texts, gaps, indexes]      the same for texts: each different text
-    once, and which one comes
+    value                the same at every tick
+    [first]              -> for each further tick its difference from the one before, signed
+    [first, n]           -> n gaps, n signed steps: changes only, how many ticks apart, less one, and by how much
+    [texts, n]           -> n gaps, n indexes: each different text once, the first one first, and which one comes
 
-and, where it was not read at every tick or not always good, as a map: {0: one of these, 1: lengths of runs read, not
-read, read ... (varints), 2: quality, length, quality, length ... (varints)}.
+and, where it was not read at every tick or not always good, as a map {0: one of these, 1: n, 2: m}: before the
+numbers of its form come n lengths of runs, read, not read, read ... (the first may be 0), and m pairs of quality and
+length over the ticks in which it was read.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import TypeVar
 
 from gateway.wire import cbor
 from gateway.wire.errors import MalformedMessage
+from gateway.wire.numbers import Numbers, zigzag
 from gateway.wire.record import TEXT_BYTES, VALUE_BOUND
 
 QUALITY_MAX = 15
@@ -27,8 +30,6 @@ _T = TypeVar("_T")
 _BODY, _PRESENCE, _QUALITY = 0, 1, 2
 _SPARSE = 5
 """Changes only pays when fewer than one tick in so many brings one."""
-
-_VARINT_BYTES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,72 +49,32 @@ class Column:
     quality: list[int] | None
 
 
-def write_varints(numbers: Iterable[int]) -> bytes:
-    """Encode numbers from 0: seven bits a byte, the lowest first, the high bit set on all but the last."""
-    out = bytearray()
-    for each in numbers:
-        rest = each
-        while rest > 0x7F:
-            out.append(rest & 0x7F | 0x80)
-            rest >>= 7
-        out.append(rest)
-    return bytes(out)
-
-
-def read_varints(data: bytes) -> list[int]:
-    """Decode what `write_varints` gave; raise MalformedMessage."""
-    if data.isascii():
-        return list(data)
-    numbers: list[int] = []
-    number = shift = 0
-    for byte in data:
-        number |= (byte & 0x7F) << shift
-        if byte & 0x80:
-            shift += 7
-            if shift >= 7 * _VARINT_BYTES:
-                raise MalformedMessage(f"segment: a varint of more than {_VARINT_BYTES} bytes")
-        else:
-            numbers.append(number)
-            number = shift = 0
-    if shift:
-        raise MalformedMessage("segment: a varint is cut short")
-    return numbers
-
-
-def write_signed(numbers: Iterable[int]) -> bytes:
-    """Encode numbers of either sign: zigzag (0, -1, 1, -2 ...), then as `write_varints`."""
-    return write_varints(each << 1 if each >= 0 else (-each << 1) - 1 for each in numbers)
-
-
-def read_signed(data: bytes) -> list[int]:
-    """Decode what `write_signed` gave; raise MalformedMessage."""
-    return [-(each >> 1) - 1 if each & 1 else each >> 1 for each in read_varints(data)]
-
-
-def write_column(runs: Sequence[Run]) -> cbor.Item:
-    """Encode a column given as runs, at least one of them read; neighbours differ."""
+def write_column(runs: Sequence[Run], numbers: list[int]) -> cbor.Item:
+    """Encode a column given as runs, at least one of them read; neighbours differ. Its numbers go to `numbers`."""
     read = [run for run in runs if run.value is not None]
-    body = _write_body(_merge_values(read))
     extras: dict[int | str, cbor.Item] = {}
     if len(read) != len(runs):
-        extras[_PRESENCE] = write_varints(_presence(runs))
+        presence = _presence(runs)
+        extras[_PRESENCE] = len(presence)
+        numbers.extend(presence)
     if any(run.quality for run in read):
-        extras[_QUALITY] = write_varints(number for run in _merge_quality(read) for number in run)
+        quality = _merge_quality(read)
+        extras[_QUALITY] = len(quality)
+        numbers.extend(number for pair in quality for number in pair)
+    body = _write_body(_merge_values(read), numbers)
     return {_BODY: body, **extras} if extras else body
 
 
-def read_column(item: cbor.Value, ticks: int) -> Column:
+def read_column(item: cbor.Value, ticks: int, numbers: Numbers) -> Column:
     """Decode a column of a table with so many ticks; raise MalformedMessage."""
     if not isinstance(item, dict):
-        return Column(_read_body(item, ticks), None)
-    if _BODY not in item or item.keys() - {_BODY, _PRESENCE, _QUALITY}:
-        raise MalformedMessage("segment: a column's map has other keys than 0, 1 and 2")
-    lengths = read_varints(_octets(item[_PRESENCE])) if _PRESENCE in item else [ticks]
-    if sum(lengths) != ticks:
-        raise MalformedMessage(f"segment: presence of {sum(lengths)} ticks in a table of {ticks}")
+        return Column(_read_body(item, ticks, numbers), None)
+    if _BODY not in item or len(item) < 2 or item.keys() - {_BODY, _PRESENCE, _QUALITY}:
+        raise MalformedMessage("segment: a column's map has other keys than 0, and 1 or 2")
+    lengths = _read_presence(item[_PRESENCE], ticks, numbers) if _PRESENCE in item else [ticks]
     read = sum(lengths[::2])
-    values = _read_body(item[_BODY], read)
-    quality = _read_quality(_octets(item[_QUALITY]), read) if _QUALITY in item else None
+    quality = _read_quality(item[_QUALITY], read, numbers) if _QUALITY in item else None
+    values = _read_body(item[_BODY], read, numbers)
     if _PRESENCE not in item:
         return Column(values, quality)
     return Column(_spread(values, lengths, None), None if quality is None else _spread(quality, lengths, 0))
@@ -152,75 +113,89 @@ def _merge_quality(read: Sequence[Run]) -> list[tuple[int, int]]:
     return merged
 
 
-def _write_body(runs: Sequence[tuple[int | str, int]]) -> cbor.Item:
+def _write_body(runs: Sequence[tuple[int | str, int]], numbers: list[int]) -> cbor.Item:
     if len(runs) == 1:
         return runs[0][0]
-    gaps = write_varints(length - 1 for _, length in runs[:-1])
+    gaps = [length - 1 for _, length in runs[:-1]]
     texts = [value for value, _ in runs if isinstance(value, str)]
     if texts:
         different = list(dict.fromkeys(texts))
         index = {text: number for number, text in enumerate(different)}
-        return [different, gaps, write_varints(index[text] for text in texts[1:])]
-    numbers = [value for value, _ in runs if isinstance(value, int)]
-    steps = [after - before for before, after in pairwise(numbers)]
+        numbers.extend(gaps)
+        numbers.extend(index[text] for text in texts[1:])
+        return [different, len(gaps)]
+    values = [value for value, _ in runs if isinstance(value, int)]
+    steps = [zigzag(after - before) for before, after in pairwise(values)]
     if len(steps) * _SPARSE < sum(length for _, length in runs) - 1:
-        return [numbers[0], gaps, write_signed(steps)]
-    dense: list[int] = [0] * (runs[0][1] - 1)
+        numbers.extend(gaps)
+        numbers.extend(steps)
+        return [values[0], len(gaps)]
+    numbers.extend([0] * (runs[0][1] - 1))
     for step, (_, length) in zip(steps, runs[1:], strict=True):
-        dense.append(step)
-        dense.extend([0] * (length - 1))
-    return [numbers[0], write_signed(dense)]
+        numbers.append(step)
+        numbers.extend([0] * (length - 1))
+    return [values[0]]
 
 
-def _read_body(item: cbor.Value, ticks: int) -> list[int | str | None]:
+def _read_body(item: cbor.Value, ticks: int, numbers: Numbers) -> list[int | str | None]:
     """Decode one of the four forms to exactly `ticks` values."""
     if ticks == 0:
         raise MalformedMessage("segment: a column that was never read")
     if isinstance(item, int | str) and not isinstance(item, bool):
         return [_value(item)] * ticks
-    if not isinstance(item, list) or len(item) not in (2, 3):
+    if not isinstance(item, list) or len(item) not in (1, 2):
         raise MalformedMessage("segment: a column is none of the known forms")
-    first = item[0]
+    first, changes = item[0], None if len(item) == 1 else _count(item[1], ticks - 1)
     if isinstance(first, list):
-        return _read_texts(first, item, ticks)
+        return _read_texts(first, changes, ticks, numbers)
     if isinstance(first, bool) or not isinstance(first, int):
         raise MalformedMessage("segment: a column begins with neither a number nor texts")
-    if len(item) == 2:
-        deltas = read_signed(_octets(item[1]))
-        if len(deltas) != ticks - 1:
-            raise MalformedMessage(f"segment: {len(deltas) + 1} values in a column of {ticks}")
-        return _bounded(list(accumulate(deltas, initial=first)))
-    steps = read_signed(_octets(item[2]))
-    return _stretch(_bounded(list(accumulate(steps, initial=first))), _octets(item[1]), ticks)
+    if changes is None:
+        return _bounded(list(accumulate(numbers.take_signed(ticks - 1), initial=first)))
+    lengths = _lengths(numbers.take(changes), ticks)
+    return _stretch(_bounded(list(accumulate(numbers.take_signed(changes), initial=first))), lengths)
 
 
-def _read_texts(texts: list[cbor.Value], item: list[cbor.Value], ticks: int) -> list[int | str | None]:
-    if len(item) != 3 or not texts:
-        raise MalformedMessage("segment: a column of texts needs texts, gaps and indexes")
+def _read_texts(texts: list[cbor.Value], changes: int | None, ticks: int, numbers: Numbers) -> list[int | str | None]:
     known = [_value(text) for text in texts if isinstance(text, str)]
-    indexes = [0, *read_varints(_octets(item[2]))]
-    if len(known) != len(texts) or max(indexes) >= len(texts):
+    if changes is None or not texts or len(known) != len(texts):
+        raise MalformedMessage("segment: a column of texts needs texts, and how often they change")
+    lengths = _lengths(numbers.take(changes), ticks)
+    indexes = [0, *numbers.take(changes)]
+    if max(indexes) >= len(texts):
         raise MalformedMessage("segment: a column names a text that is not there")
-    return _stretch([known[each] for each in indexes], _octets(item[1]), ticks)
+    return _stretch([known[each] for each in indexes], lengths)
 
 
-def _stretch(values: list[int | str | None], gaps: bytes, ticks: int) -> list[int | str | None]:
-    """Repeat each value up to where the next one comes, the last one to the end."""
-    lengths = [gap + 1 for gap in read_varints(gaps)]
+def _lengths(gaps: Sequence[int], ticks: int) -> list[int]:
+    """How many ticks each value holds, the last one to the end."""
+    lengths = [gap + 1 for gap in gaps]
     last = ticks - sum(lengths)
-    if len(lengths) != len(values) - 1 or last < 1:
-        raise MalformedMessage("segment: a column's gaps and values do not match its ticks")
+    if last < 1:
+        raise MalformedMessage("segment: a column's changes lie beyond its ticks")
+    return [*lengths, last]
+
+
+def _stretch(values: Sequence[int | str | None], lengths: Sequence[int]) -> list[int | str | None]:
     stretched: list[int | str | None] = []
-    for value, length in zip(values, [*lengths, last], strict=True):
+    for value, length in zip(values, lengths, strict=True):
         stretched.extend([value] * length)
     return stretched
 
 
-def _read_quality(data: bytes, ticks: int) -> list[int]:
-    numbers = read_varints(data)
-    if len(numbers) % 2 or sum(numbers[1::2]) != ticks or max(numbers[::2], default=0) > QUALITY_MAX:
+def _read_presence(item: cbor.Value, ticks: int, numbers: Numbers) -> list[int]:
+    lengths = numbers.take(_count(item, ticks + 1))
+    if sum(lengths) != ticks or 0 in lengths[1:]:
+        raise MalformedMessage("segment: a column's runs of read and not read do not match its ticks")
+    return lengths
+
+
+def _read_quality(item: cbor.Value, ticks: int, numbers: Numbers) -> list[int]:
+    pairs = numbers.take(2 * _count(item, ticks))
+    qualities, lengths = pairs[::2], pairs[1::2]
+    if sum(lengths) != ticks or 0 in lengths or max(qualities, default=0) > QUALITY_MAX:
         raise MalformedMessage("segment: a column's quality does not match its ticks")
-    return [quality for quality, length in zip(numbers[::2], numbers[1::2], strict=True) for _ in range(length)]
+    return [quality for quality, length in zip(qualities, lengths, strict=True) for _ in range(length)]
 
 
 def _spread(values: Sequence[_T], lengths: Sequence[int], absent: _T) -> list[_T]:
@@ -251,7 +226,7 @@ def _value(value: int | str) -> int | str:
     return value
 
 
-def _octets(item: cbor.Value) -> bytes:
-    if not isinstance(item, bytes):
-        raise MalformedMessage("segment: a byte string of varints is wanted in a column")
+def _count(item: cbor.Value, most: int) -> int:
+    if type(item) is not int or not 1 <= item <= most:
+        raise MalformedMessage(f"segment: a column counts {item!r:.20} where 1 to {most} can be")
     return item

@@ -1,31 +1,36 @@
 """A segment's payload: the records of one lot as compressed columns, and back, for whoever has the schema.
 
-Payload: zlib over deterministic CBOR [version, boot id, start, groups]. A group is [number, first tick after `start`,
-further ticks, channel numbers, columns]: the further ticks are zigzag varints of second differences, the numbers
-varints of their differences, less one; `columns` tells the columns. A segment decodes alone: nothing of an earlier
-one is needed. Ticks are boot times; the clock records of the same boot place them (`placing`).
+Payload: raw deflate (RFC 1951) over deterministic CBOR [version, boot id, start, groups, numbers]. A group is [number,
+first tick after `start`, count of ticks, columns]. `numbers` is one byte string of varints (`numbers`), taken in the
+order of the groups: the second differences of a group's further ticks, signed; the differences of its channels'
+numbers, less one, beginning from -1; then what its columns ask for (`columns`).
+
+A segment decodes alone: nothing of an earlier one is needed. Ticks are boot times; the clock records of the same boot
+place them (`placing`).
 """
 
 import zlib
-from collections.abc import Iterator, Sequence, Sized
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 from gateway.wire import cbor
-from gateway.wire.columns import Run, read_column, read_signed, read_varints, write_column, write_signed, write_varints
+from gateway.wire.columns import Run, read_column, write_column
 from gateway.wire.errors import MalformedMessage
+from gateway.wire.numbers import Numbers, write_varints, zigzag
 from gateway.wire.record import Changes, read_record
 from gateway.wire.schema import Schema
 
 CONTENT = "gw/segment;v=1"
 
-INFLATED_LIMIT = 4 * 1024 * 1024
+INFLATED_LIMIT = 1024 * 1024
 """Bytes that a payload may inflate to; a segment of 300 s has some 3,000."""
 
-CELLS_LIMIT = 4_000_000
-"""Values (ticks x channels) in one segment; a building of 70 readings/s makes 21,000 in 300 s."""
+CELLS_LIMIT = 1_000_000
+"""Values (ticks x channels) in one segment; a building of 70 readings/s makes 63,000 in a lot's 15 minutes."""
 
 _VERSION = 1
+_RAW = -15  # deflate without zlib's header and checksum: the signature is the better one
 _LEVEL = 9  # 0.5 % smaller than 6, for some 30 ns a reading
 _DEPTH = 7  # content, groups, group, columns, map of a column, its body, its texts
 _BOOT_ID_BYTES = 16
@@ -100,31 +105,40 @@ def pack(records: Sequence[bytes]) -> bytes:
         for part in each.groups:
             groups.setdefault(part.group, _Group()).extend(part)
     start = min(group.ticks[0] for group in groups.values())
-    written = [groups[number].write(number, start) for number in sorted(groups)]
-    return zlib.compress(cbor.encode([_VERSION, boot_id, start, written]), _LEVEL)
+    numbers: list[int] = []
+    written = [groups[number].write(number, start, numbers) for number in sorted(groups)]
+    return deflate(cbor.encode([_VERSION, boot_id, start, written, write_varints(numbers)]))
+
+
+def deflate(content: bytes) -> bytes:
+    """Compress a segment's content, as `inflate` reads it."""
+    deflater = zlib.compressobj(_LEVEL, zlib.DEFLATED, _RAW)
+    return deflater.compress(content) + deflater.flush()
 
 
 def unpack(payload: bytes, schema: Schema) -> SegmentContent:
     """Decode a payload that `schema` (the one named in the segment's header) describes; raise MalformedMessage."""
-    document = cbor.decode(_inflate(payload), depth=_DEPTH)
-    if not isinstance(document, list) or len(document) != 4 or document[0] != _VERSION:
+    document = cbor.decode(inflate(payload), depth=_DEPTH)
+    if not isinstance(document, list) or len(document) != 5 or type(document[0]) is not int or document[0] != _VERSION:
         raise MalformedMessage(
             f"segment: content of version {_VERSION} is wanted; a newer gateway needs a newer reader"
         )
-    _, boot_id, start, groups = document
+    _, boot_id, start, groups, octets = document
     if not isinstance(boot_id, bytes) or len(boot_id) != _BOOT_ID_BYTES:
         raise MalformedMessage("segment: a boot id of 16 bytes is wanted")
     # A segment is sealed from what was read: one without a group says nothing, and no gateway makes it.
-    if type(start) is not int or not isinstance(groups, list) or not groups:
-        raise MalformedMessage("segment: a start and a list of groups are wanted")
+    if type(start) is not int or not isinstance(groups, list) or not groups or not isinstance(octets, bytes):
+        raise MalformedMessage("segment: a start, a list of groups and their numbers are wanted")
+    numbers = Numbers(octets)
     tables: dict[str, Table] = {}
     room = CELLS_LIMIT
     for item in groups:
-        name, table = _read_group(item, schema, start, room)
+        name, table = _read_group(item, schema, start, room, numbers)
         if name in tables:
             raise MalformedMessage(f"segment: group {name} comes twice")
         tables[name] = table
-        room -= _cells(table.ticks, table.columns)
+        room -= len(table.ticks) * max(1, len(table.columns))
+    numbers.end()
     return SegmentContent(boot_id, tables)
 
 
@@ -152,17 +166,14 @@ class _Group:
             self._change(start + tick, number, value, quality)
         self.ticks.extend(part.ticks)
 
-    def write(self, number: int, start: int) -> cbor.Item:
-        """Encode ticks, the first as so long after `start`, and columns."""
+    def write(self, number: int, start: int, numbers: list[int]) -> cbor.Item:
+        """Encode ticks, the first as so long after `start`, and columns; their numbers go to `numbers`."""
         columns = {channel: runs for channel in sorted(self.events) if (runs := self._runs(channel))}
         deltas = [0, *(after - before for before, after in pairwise(self.ticks))]
-        return [
-            number,
-            self.ticks[0] - start,
-            write_signed(after - before for before, after in pairwise(deltas)),
-            write_varints(after - before - 1 for before, after in pairwise([-1, *columns])),
-            [write_column(runs) for runs in columns.values()],
-        ]
+        numbers.extend(zigzag(after - before) for before, after in pairwise(deltas))
+        numbers.extend(after - before - 1 for before, after in pairwise([-1, *columns]))
+        written = [write_column(runs, numbers) for runs in columns.values()]
+        return [number, self.ticks[0] - start, len(self.ticks), written]
 
     def _change(self, tick: int, number: int, value: int | str | None, quality: int) -> None:
         events = self.events.setdefault(number, [])
@@ -188,12 +199,13 @@ class _Group:
         return runs if any(run.value is not None for run in runs) else []
 
 
-def _inflate(payload: bytes) -> bytes:
-    inflater = zlib.decompressobj()
+def inflate(payload: bytes) -> bytes:
+    """Give a segment's content; never more than INFLATED_LIMIT of it is made, else raise MalformedMessage."""
+    inflater = zlib.decompressobj(_RAW)
     try:
         inflated = inflater.decompress(payload, INFLATED_LIMIT)
     except zlib.error as error:
-        raise MalformedMessage(f"segment: not zlib: {error}") from error
+        raise MalformedMessage(f"segment: not deflate: {error}") from error
     if not inflater.eof or inflater.unused_data or inflater.unconsumed_tail:
         raise MalformedMessage(
             f"segment: cut short, followed by something, or larger than {INFLATED_LIMIT} bytes inflated"
@@ -201,44 +213,32 @@ def _inflate(payload: bytes) -> bytes:
     return inflated
 
 
-def _read_group(item: cbor.Value, schema: Schema, start: int, room: int) -> tuple[str, Table]:
+def _read_group(item: cbor.Value, schema: Schema, start: int, room: int, numbers: Numbers) -> tuple[str, Table]:
     """Decode one group to its name and its table; `room` cells are allowed."""
-    if not isinstance(item, list) or len(item) != 5:
-        raise MalformedMessage("segment: a group of five parts is wanted")
-    number, first, further, numbers, columns = item
+    if not isinstance(item, list) or len(item) != 4:
+        raise MalformedMessage("segment: a group of four parts is wanted")
+    number, first, count, columns = item
     names = list(schema.groups)
     if type(number) is not int or not 0 <= number < len(names):
         raise MalformedMessage(f"segment: group {number!r:.20} is not in the schema")
-    if not isinstance(further, bytes) or not isinstance(numbers, bytes) or not isinstance(columns, list):
-        raise MalformedMessage(f"segment: group {number}: ticks, channel numbers and columns are wanted")
-    ticks = _read_ticks(start, first, further)
-    channels = [each - 1 for each in accumulate(gap + 1 for gap in read_varints(numbers))]
-    allowed = schema.groups[names[number]]
-    if len(columns) != len(channels) or not set(channels) <= set(allowed):
-        raise MalformedMessage(f"segment: group {number}: its channels are not those of the schema")
-    if _cells(ticks, channels) > room:
+    if type(first) is not int or type(count) is not int or count < 1 or not isinstance(columns, list):
+        raise MalformedMessage(f"segment: group {number}: a first tick, a count of ticks and columns are wanted")
+    if count * max(1, len(columns)) > room:
         raise MalformedMessage(f"segment: more than {CELLS_LIMIT} values")
+    ticks = list(accumulate(accumulate(numbers.take_signed(count - 1)), initial=start + first))
+    if min(ticks) < 0 or max(ticks) > _MS_MAX:
+        raise MalformedMessage("segment: a tick is no boot time")
+    channels = [each - 1 for each in accumulate(gap + 1 for gap in numbers.take(len(columns)))]
+    if not set(channels) <= set(schema.groups[names[number]]):
+        raise MalformedMessage(f"segment: group {number}: its channels are not those of the schema")
     values: dict[str, list[int | str | None]] = {}
     quality: dict[str, list[int]] = {}
     for channel, column in zip(channels, columns, strict=True):
         info = schema.channels[channel]
-        read = read_column(column, len(ticks))
+        read = read_column(column, count, numbers)
         if any(value is not None and isinstance(value, str) is not info.is_text for value in read.values):
             raise MalformedMessage(f"segment: {info.name}: a value is not of the kind that the schema says")
         values[info.name] = read.values
         if read.quality is not None:
             quality[info.name] = read.quality
     return names[number], Table(ticks, values, quality)
-
-
-def _cells(ticks: Sized, columns: Sized) -> int:
-    return len(ticks) * max(1, len(columns))
-
-
-def _read_ticks(start: int, first: cbor.Value, further: bytes) -> list[int]:
-    if type(first) is not int:
-        raise MalformedMessage("segment: the first tick is no number")
-    ticks = list(accumulate(accumulate(read_signed(further)), initial=start + first))
-    if min(ticks) < 0 or max(ticks) > _MS_MAX:
-        raise MalformedMessage("segment: a tick is no boot time")
-    return ticks
