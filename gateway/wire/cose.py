@@ -78,7 +78,14 @@ class Verified:
 
 def sign(header: Header, payload: bytes, key: Ed25519PrivateKey) -> bytes:
     """Give the signed message; raise MalformedMessage for a header that every receiver would refuse."""
-    place = [header.gateway, header.stream, header.epoch, header.sequence, header.previous, header.schema]
+    place: list[cbor.Item] = [
+        header.gateway,
+        header.stream,
+        header.epoch,
+        header.sequence,
+        header.previous,
+        header.schema,
+    ]
     labels: dict[int | str, cbor.Item] = {
         _ALGORITHM: _EDDSA,
         _CONTENT_TYPE: header.content,
