@@ -76,10 +76,9 @@ class Signing(Part):
 
     key_file: File
     key_id: str = Field(
-        min_length=1,
-        max_length=64,
-        pattern=VISIBLE,
-        description="the name of this key at the centre, 64 characters at most",
+        default="",
+        pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$",
+        description='the name that this key must bear: letters, digits, ".", "_" and "-", 64 at most; "" for any',
     )
 
 

@@ -350,7 +350,7 @@ def test_all_at_once_in_order(tmp_path: Path) -> None:
     for old, new, key in (
         ('id = "gw-test"', "id = 3", "gateway.id"),
         ('host = "localhost"\nca_file', 'hots = "localhost"\nca_file', "broker.hots"),
-        ('key_id = "gw-test-1"', 'key_id = ""', "signing.key_id"),
+        ('key_id = "gw-test-1"', 'key_id = "gw test"', "signing.key_id"),
         ('kind = "tcp"', 'kind = "udp"', "modbus_bus[1].kind"),
         ('bus = "plant"', 'bus = "plan"', "modbus[1].bus"),
         ("weight = 10", 'weight = "10"', "pulse[1].weight"),

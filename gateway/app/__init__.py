@@ -60,7 +60,7 @@ def _keys(site: Site) -> tuple[SigningKey, KeySet]:
 
 def _signing_key(site: Site) -> SigningKey:
     key = load_signing_key(site.signing.key_file)
-    if key.key_id != site.signing.key_id.encode():
+    if site.signing.key_id and key.key_id != site.signing.key_id.encode():
         raise KeyFileError(
             f"{site.signing.key_file}: holds the key {key.key_id.decode()!r}, the site file names "
             f"{site.signing.key_id!r}: correct [signing] key_id, or install the key that the centre knows"

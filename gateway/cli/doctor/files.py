@@ -36,12 +36,12 @@ def signing_key(_: Case, site: Site) -> Finding:
         if isinstance(error.__cause__, PermissionError):
             return _closed(path)
         return failed(str(error), "the agent does not start with it")
-    if key.key_id != site.signing.key_id.encode():
+    if site.signing.key_id and key.key_id != site.signing.key_id.encode():
         return failed(
             f"{path} holds the key {key.key_id.decode()!r}, the site file names {site.signing.key_id!r}",
             "correct [signing] key_id, or install the key that the centre knows",
         )
-    return ok(f"{site.signing.key_id}, readable by its owner alone")
+    return ok(f"{key.key_id.decode()}, readable by its owner alone")
 
 
 def key_set(_: Case, site: Site) -> Finding:
