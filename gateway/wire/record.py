@@ -17,7 +17,7 @@ import cbor2
 from gateway.wire.schema import Schema
 
 LOT_MS = 15 * 60_000
-"""A lot never spans more, even if nobody seals for hours: segments stay within what receivers accept."""
+"""A lot of everything never spans more, even if nobody seals for hours: segments stay within what receivers accept."""
 
 VALUE_BOUND = 1 << 64
 """Values lie strictly between minus this and this: any register of 64 bits, signed or not."""
@@ -173,9 +173,10 @@ class _Group:
 
 
 class Recorder:
-    """Gathers the ticks of one boot under one schema."""
+    """Gathers the ticks of one boot under one schema; a lot spans `lot_ms` at most."""
 
-    def __init__(self, schema: Schema, boot_id: bytes) -> None:
+    def __init__(self, schema: Schema, boot_id: bytes, *, lot_ms: int = LOT_MS) -> None:
+        self._lot_ms = lot_ms
         self._schema_id = schema.id
         self._boot_id = boot_id
         self._groups = {
@@ -223,7 +224,7 @@ class Recorder:
         )
         self._standalone = False
         lot = self._boot_id + self._schema_id + self._lot_began.to_bytes(8, "big")
-        if last_ms - self._lot_began >= LOT_MS:
+        if last_ms - self._lot_began >= self._lot_ms:
             self.restart()
         return Record(lot, first_ms, last_ms, count, write_record(opened))
 
