@@ -3,6 +3,7 @@
 StorageError            a write did not happen; keep the rows in memory and try again
   StorageFull           there is no room: the disk or the quota is full
   StorageDamaged        the file is not sound: end the process; the next start moves it aside and begins anew
+Unsealable              raised by whoever packs, about rows of which no segment can ever be made
 """
 
 
@@ -16,3 +17,7 @@ class StorageFull(StorageError):
 
 class StorageDamaged(StorageError):
     """The database is damaged; opening it again moves it aside."""
+
+
+class Unsealable(Exception):
+    """No segment can be made of these rows, now or later; the text says why. Sealing sets them aside and goes on."""

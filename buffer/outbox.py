@@ -11,87 +11,70 @@ An Outbox is used by one thread at a time. Times (`*_ms`) are the caller's; the 
 """
 
 import contextlib
+import re
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-from buffer import journal, quota, schema, segments
-from buffer.errors import StorageError
+from buffer import aside, losses, quota, retention, schema, segments
+from buffer.database import Database
+from buffer.errors import StorageError, Unsealable
 from buffer.history import History
-from buffer.journal import Row
-from buffer.quota import Dropped
-from buffer.segments import Place, Segment, Total
+from buffer.journal import Journal, Lot, Row
+from buffer.ledger import Gone, Ledger
+from buffer.losses import Dropped
+from buffer.segments import Held, Place, Segment, Total
+from buffer.stats import Removed, Stats, take
 
-__all__ = ["DROP_FIRST", "Dropped", "Outbox", "Pack", "Place", "Row", "Segment", "Stats"]
+__all__ = ["DROPPED", "DROP_FIRST", "Dropped", "Outbox", "Pack", "Place", "Removed", "Row", "Segment", "Stats"]
 
-DROP_FIRST = ("fine", "minute")
-"""Streams that give way first when the quota is full, in this order."""
+DROP_FIRST = ("fine", "minute", "index")
+"""Tiers that give way first when the quota is full, in this order; a stream's tier is its name up to the first "."."""
+
+DROPPED = "dropped"
+"""The stream of the reports of what was dropped."""
 
 HISTORY_SHARE = 4
 """The history may take one part in so many of the quota; what is not yet delivered is worth more."""
 
-_DROPPED_SHOWN = 32
+MOST_REPORTS = 64
+"""Reports that may wait for their receipt; with so many under way, losses gather until some are delivered."""
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,31}")
 _SEQUENCE_MAX = (1 << 63) - 1
 
-
 Pack = Callable[[Place, Sequence[bytes]], bytes]
-"""Turns the payloads of one lot, in order, into the segment's blob; what it raises leaves the rows where they are."""
+"""Turns the payloads of one lot, in order, into the segment's blob.
 
-
-@dataclass(frozen=True, slots=True)
-class Stats:
-    """What the outbox holds and what became of the rest; `dropped` are the newest ranges lost to the quota.
-
-    `oldest_pending_ms` is the first time of the oldest pending segment, in its own boot's milliseconds;
-    `last_commit_ms` the last time of the newest row committed since the outbox was opened.
-    """
-
-    journal_rows: int
-    journal_readings: int
-    segments_pending: int
-    readings_pending: int
-    segments_received: int
-    oldest_pending_ms: int | None
-    pages_used: int
-    quota_pages: int
-    dropped_segments: int
-    dropped_readings: int
-    dropped: tuple[Dropped, ...]
-    last_commit_ms: int | None
-    failures: int
-    last_failure: str | None
+Where it raises Unsealable the rows are set aside; whatever else it raises leaves them where they are.
+"""
 
 
 class Outbox:
     """The journal and the segments of one database file. Made by `open`."""
 
-    def __init__(
-        self,
-        path: Path,
-        connection: sqlite3.Connection,
-        *,
-        quota_pages: int,
-        drop_first: Sequence[str],
-        aside: Path | None,
-    ) -> None:
-        self._path = path
-        self._db = connection
+    def __init__(self, database: Database, *, quota_pages: int, drop_first: Sequence[str], aside: Path | None) -> None:
+        self._disk = database
+        self._db = connection = database.connection
         self._quota_pages = quota_pages
         self._drop_first = tuple(drop_first)
         self.moved_aside = aside
         self.epoch: bytes = connection.execute("SELECT epoch FROM identity").fetchone()[0]
         self._marks: dict[str, int | str] = dict(connection.execute("SELECT name, value FROM mark"))
-        self._journal = Total(*journal.total(connection))
-        self._pending = segments.total(connection, received=False)
-        self._received = segments.total(connection, received=True).entries
+        self._journal = Journal(connection)
+        self._ledger = Ledger(segments.totals(connection), segments.total(connection, received=True).entries)
+        self._telling: set[int] = set()
         self._last_commit_ms: int | None = None
-        self._failures = 0
-        self._last_failure: str | None = None
         self.history = History(
-            connection, self._transaction, self._errors, most_bytes=quota_pages * schema.PAGE_BYTES // HISTORY_SHARE
+            connection,
+            database.transaction,
+            database.errors,
+            most_bytes=quota_pages * schema.PAGE_BYTES // HISTORY_SHARE,
         )
+        if self._journal.nameless:
+            with contextlib.suppress(StorageError):  # they harm nothing where they are
+                self._set_aside("", self._journal.nameless, "damaged on the card")
 
     @classmethod
     def open(cls, path: Path, *, quota_pages: int, drop_first: Sequence[str] = DROP_FIRST) -> Self:
@@ -102,9 +85,9 @@ class Outbox:
         """
         if quota_pages < quota.LEAST_PAGES:
             raise ValueError(f"a quota of {quota_pages} pages: {quota.LEAST_PAGES} at least are wanted")
-        connection, aside = schema.open_database(path)
+        connection, moved = schema.open_database(path)
         try:
-            return cls(path, connection, quota_pages=quota_pages, drop_first=drop_first, aside=aside)
+            return cls(Database(path, connection), quota_pages=quota_pages, drop_first=drop_first, aside=moved)
         except sqlite3.Error as error:
             connection.close()
             raise schema.storage_error(error, path, "opening") from error
@@ -118,13 +101,15 @@ class Outbox:
         changed = {name: value for name, value in (marks or {}).items() if self._marks.get(name) != value}
         if not rows and not changed:
             return
-        with self._transaction("committing"):
-            journal.append(self._db, rows)
-            self._db.executemany("INSERT OR REPLACE INTO mark VALUES (?, ?)", changed.items())
-            removed = self._make_room()
+        for stream in {row.stream for row in rows}:
+            _check(stream)
+        with self._disk.transaction("committing") as connection:
+            entries = self._journal.append(rows)
+            connection.executemany("INSERT OR REPLACE INTO mark VALUES (?, ?)", changed.items())
+            gone = self._make_room(connection)
         self._marks.update(changed)
-        self._account(removed)
-        self._journal = self._journal.plus(Total(len(rows), sum(row.count for row in rows)))
+        self._ledger.lose(gone)
+        self._journal.follow(entries)
         if rows:
             self._last_commit_ms = rows[-1].last_ms
 
@@ -132,42 +117,55 @@ class Outbox:
         """Give every mark as last committed."""
         return dict(self._marks)
 
-    def seal(self, stream: str, pack: Pack) -> Segment | None:
+    def waiting(self) -> tuple[str, ...]:
+        """Give the streams of which rows wait to be sealed, also those that an earlier configuration had."""
+        return self._journal.streams()
+
+    def unsent(self) -> tuple[str, ...]:
+        """Give the streams that hold rows or pending segments."""
+        return tuple({**dict.fromkeys(self._journal.streams()), **dict.fromkeys(self._ledger.pending)})
+
+    def seal(self, stream: str, pack: Pack, *, utc_ms: int | None = None) -> Segment | None:
         """Seal the oldest lot of a stream's rows into one segment, or give None if there are none.
 
-        `pack` is called once; its blob is stored and its rows are deleted in one synced transaction.
+        `pack` is called once for each lot; its blob is stored and its rows are deleted in one synced transaction. Rows
+        that are damaged, or of which it says that they are Unsealable, are set aside, and the next lot is sealed.
+        `utc_ms` is the time of now, if it is known.
         """
-        with self._transaction("sealing"):
-            lot = journal.oldest_lot(self._db, stream)
+        while True:
+            with self._disk.errors("sealing"):
+                lot = self._journal.oldest_lot(stream)
             if lot is None:
                 return None
-            held = (lot.count, lot.first_ms, lot.last_ms)
-            segment, number = segments.insert(
-                self._db, self.epoch, stream, held, lambda place: pack(place, lot.payloads)
-            )
-            journal.remove(self._db, lot)
-            removed = self._make_room(number)
-        self._account(removed, added=segment)
-        self._journal = self._journal.plus(Total(-len(lot.ids), -lot.count))
-        return segment
+            if lot.damaged:
+                self._set_aside(stream, lot.damaged, "damaged on the card, or behind such a row")
+            elif (segment := self._seal(stream, lot, pack, utc_ms)) is not None:
+                return segment
 
-    def add(self, stream: str, *, count: int, first_ms: int, last_ms: int, pack: Pack) -> Segment:
+    def add(  # noqa: PLR0913 - what a segment is told
+        self, stream: str, *, count: int, first_ms: int, last_ms: int, pack: Pack, utc_ms: int | None = None
+    ) -> Segment:
         """Store a segment without rows (a schema, a clock record), numbered and chained like its stream's others."""
-        with self._transaction("storing a record"):
-            held = (count, first_ms, last_ms)
-            segment, number = segments.insert(self._db, self.epoch, stream, held, lambda place: pack(place, ()))
-            removed = self._make_room(number)
-        self._account(removed, added=segment)
+        _check(stream)
+        held = Held(count, first_ms, last_ms, utc_ms)
+        with self._disk.transaction("storing a record") as connection:
+            segment, number = segments.insert(connection, self.epoch, stream, held, lambda place: pack(place, ()))
+            gone = self._make_room(connection, number)
+        self._added(segment, gone)
         return segment
 
     def pending(self, *, limit: int, after: Mapping[str, int] | None = None) -> list[Segment]:
-        """Give at most `limit` segments without a receipt, in the order in which they were sealed.
+        """Give at most `limit` segments without a receipt: the tiny streams ahead, then in the order of sealing.
 
         So a schema comes before the first segment that needs it. `after` skips, for each stream, what is numbered up
-        to it (already in flight). Fresh segments that should pass a backlog are those that `seal` returned.
+        to it (already in flight). Fresh segments that should pass a backlog are those that `seal` returned. Segments
+        that the card has changed are dropped, and recorded.
         """
-        with self._errors("reading"):
-            return segments.pending(self._db, self.epoch, limit, after or {})
+        while True:
+            with self._disk.errors("reading"):
+                found, damaged = segments.pending(self._db, self.epoch, limit, after or {}, self._ledger.pending)
+            if not damaged or not self._drop_damaged(damaged) or found:
+                return found
 
     def received(self, epoch: bytes, stream: str, upto: int, ranges: Sequence[tuple[int, int]] = ()) -> int:
         """Take a receipt for everything up to `upto` and for `ranges` above; give how many segments are newly done.
@@ -177,8 +175,8 @@ class Outbox:
         if epoch != self.epoch:
             return 0
         changed = self._mark(stream, [(1, upto), *ranges], received=True)
-        self._pending = self._pending.plus(Total(-changed.entries, -changed.readings))
-        self._received += changed.entries
+        self._ledger.take(stream, changed)
+        self._ledger.received += changed.entries
         return changed.entries
 
     def resend(self, epoch: bytes, stream: str, first: int, last: int) -> int:
@@ -186,72 +184,139 @@ class Outbox:
         if epoch != self.epoch:
             return 0
         changed = self._mark(stream, [(first, last)], received=False)
-        self._pending = self._pending.plus(changed)
-        self._received -= changed.entries
+        self._ledger.add(stream, changed)
+        self._ledger.received -= changed.entries
         return changed.entries
+
+    def unreported(self) -> tuple[Dropped, ...]:
+        """Give the ranges that were dropped and are not told yet; from now on they grow no more.
+
+        None while many reports wait for their receipt: what is lost in a long silence is told in few.
+        """
+        if self._ledger.pending.get(DROPPED, Total()).entries >= MOST_REPORTS:
+            return ()
+        with self._disk.errors("reading"):
+            found = losses.untold(self._db)
+        self._telling = {number for number, _ in found}
+        return tuple(dropped for _, dropped in found)
+
+    def report(self, dropped: Dropped, pack: Pack, *, utc_ms: int | None = None) -> Segment:
+        """Add to the stream of reports what `pack` makes of a range of `unreported`, and mark that one as told."""
+        held = Held(0, dropped.first_ms, dropped.last_ms, utc_ms)
+        with self._disk.transaction("reporting a loss") as connection:
+            losses.tell(connection, dropped)
+            segment, number = segments.insert(connection, self.epoch, DROPPED, held, lambda place: pack(place, ()))
+            gone = self._make_room(connection, number)
+        self._added(segment, gone)
+        return segment
+
+    def withdraw(self, stream: str) -> Removed:
+        """Delete what of a stream was not delivered, because it may no longer leave; what had a number is recorded.
+
+        In steps: where it raises StorageError some may be left, and calling it again goes on.
+        """
+        rows = self._withdraw_rows(stream)
+        taken = Total()
+        while stream in self._ledger.pending:
+            with self._disk.transaction("withdrawing") as connection:
+                some = retention.unreceived(connection, stream, self._telling)
+            self._ledger.take(stream, some)
+            taken = taken.plus(some)
+        return Removed(rows.entries, taken.entries, rows.readings + taken.readings)
+
+    def expire(self, before_utc_ms: int) -> int:
+        """Delete the received segments that were sealed before a time; give how many. Schemas stay."""
+        with self._disk.errors("reading"):
+            last = retention.cut(self._db, before_utc_ms)
+        return self._forget_received(last) if last else 0
+
+    def purge(self) -> int:
+        """Delete every received segment; give how many. Schemas stay."""
+        return self._forget_received(_SEQUENCE_MAX)
 
     def stats(self) -> Stats:
         """Say what is there; cheap whatever the backlog."""
-        with self._errors("reading"):
-            oldest = segments.pending(self._db, self.epoch, 1, {})
-            dropped_segments, dropped_readings = quota.dropped_total(self._db)
-            return Stats(
-                journal_rows=self._journal.entries,
-                journal_readings=self._journal.readings,
-                segments_pending=self._pending.entries,
-                readings_pending=self._pending.readings,
-                segments_received=self._received,
-                oldest_pending_ms=oldest[0].first_ms if oldest else None,
-                pages_used=quota.pages_used(self._db),
+        with self._disk.errors("reading"):
+            return take(
+                self._disk,
+                journal=self._journal,
+                ledger=self._ledger,
                 quota_pages=self._quota_pages,
-                dropped_segments=dropped_segments,
-                dropped_readings=dropped_readings,
-                dropped=quota.dropped_ranges(self._db, _DROPPED_SHOWN),
                 last_commit_ms=self._last_commit_ms,
-                failures=self._failures,
-                last_failure=self._last_failure,
             )
 
-    def _make_room(self, newest_id: int = 0) -> quota.Removed:
-        return quota.make_room(self._db, self._quota_pages, self._drop_first, newest_id)
+    def _seal(self, stream: str, lot: Lot, pack: Pack, utc_ms: int | None) -> Segment | None:
+        held = Held(lot.count, lot.first_ms, lot.last_ms, utc_ms)
+        try:
+            with self._disk.transaction("sealing") as connection:
+                segment, number = segments.insert(
+                    connection, self.epoch, stream, held, lambda place: pack(place, lot.payloads)
+                )
+                self._journal.remove(lot.ids)
+                gone = self._make_room(connection, number)
+        except Unsealable as error:
+            self._set_aside(stream, lot.ids, str(error))
+            return None
+        self._added(segment, gone)
+        self._journal.forget(stream, lot.ids)
+        return segment
 
-    def _account(self, removed: quota.Removed, added: Segment | None = None) -> None:
-        """Follow a committed transaction in the totals, which `stats` must not count anew each time."""
-        self._received -= removed.received
-        self._pending = self._pending.plus(Total(-removed.pending, -removed.pending_readings))
-        if added is not None:
-            self._pending = self._pending.plus(Total(1, added.count))
+    def _added(self, segment: Segment, gone: Gone) -> None:
+        self._ledger.lose(gone)
+        self._ledger.add(segment.stream, Total(1, segment.count))
+
+    def _set_aside(self, stream: str, ids: Sequence[int], why: str) -> None:
+        with self._disk.transaction("setting rows aside") as connection:
+            aside.move(connection, ids, why)
+        self._journal.forget(stream, ids)
+
+    def _drop_damaged(self, damaged: Mapping[str, Sequence[int]]) -> bool:
+        """Drop segments that the card has changed; tell whether that succeeded: on a card that refuses they stay."""
+        gone = Gone()
+        try:
+            with self._disk.transaction("dropping what is damaged") as connection:
+                for stream, ids in damaged.items():
+                    gone.lose(stream, Total(len(ids), losses.record(connection, ids, "damage", self._telling)))
+        except StorageError:
+            return False
+        self._ledger.lose(gone)
+        return True
+
+    def _withdraw_rows(self, stream: str) -> Total:
+        ids = self._journal.ids(stream)
+        held = Total(len(ids), self._journal.readings_of(stream))
+        with self._disk.transaction("withdrawing") as connection:
+            self._journal.remove(ids)
+            aside.forget(connection, stream)
+        self._journal.forget(stream, ids)
+        return held
+
+    def _forget_received(self, last_id: int) -> int:
+        forgotten = 0
+        while True:
+            with self._disk.transaction("deleting what was received") as connection:
+                some = retention.received_upto(connection, last_id)
+            if not some:
+                return forgotten
+            self._ledger.received -= some
+            forgotten += some
+
+    def _make_room(self, connection: sqlite3.Connection, newest_id: int = 0) -> Gone:
+        return quota.make_room(
+            connection,
+            self._quota_pages,
+            self._drop_first,
+            newest_id=newest_id,
+            ledger=self._ledger,
+            closed=self._telling,
+        )
 
     def _mark(self, stream: str, ranges: Sequence[tuple[int, int]], *, received: bool) -> Total:
         bounded = [(first, min(last, _SEQUENCE_MAX)) for first, last in ranges if first <= last]
-        with self._transaction("noting a receipt"):
-            return segments.mark(self._db, stream, bounded, received=received)
+        with self._disk.transaction("noting a receipt") as connection:
+            return segments.mark(connection, stream, bounded, received=received)
 
-    @contextlib.contextmanager
-    def _transaction(self, doing: str) -> Iterator[None]:
-        """All or nothing: commit what the block did, or undo it whatever was raised."""
-        with self._errors(doing):
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:  # SQLite itself may have undone it, on a full disk
-                    self._db.execute("ROLLBACK")
-                raise
 
-    @contextlib.contextmanager
-    def _errors(self, doing: str) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            if not schema.is_storage_error(error):
-                raise  # a wrong statement, or a use after close: a bug, not the card
-            raise self._failed(schema.storage_error(error, self._path, doing)) from error
-        except StorageError as error:
-            raise self._failed(error) from None
-
-    def _failed(self, error: StorageError) -> StorageError:
-        self._failures += 1
-        self._last_failure = str(error)
-        return error
+def _check(stream: str) -> None:
+    if _NAME.fullmatch(stream) is None:
+        raise ValueError(f"{stream!r}: no name of a stream: at most 32 of a-z, 0-9, '.' and '-'")

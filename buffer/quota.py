@@ -1,17 +1,21 @@
 """Room: how many pages the database may use, and what gives way when there are more.
 
-What the other end has already goes first, then what was never delivered, the finest stream and the oldest segment
+What the other end has already goes first, then what was never delivered, the finest tier and the oldest segment
 first; such a loss is recorded as a range, for people and for the other end to see. Pages in use are counted, not
 bytes of the file: on a disk that is truly full SQLite cannot even delete, so the quota acts long before.
 """
 
-import hashlib
 import sqlite3
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 
+from buffer import losses
 from buffer.errors import StorageFull
+from buffer.ledger import Gone, Ledger
+from buffer.losses import Dropped
 from buffer.schema import pragma
+from buffer.segments import Total
+
+__all__ = ["LEAST_PAGES", "Dropped", "make_room", "pages_used"]
 
 LEAST_PAGES = 64
 """Below this a quota leaves no room for the tables and one long segment."""
@@ -20,105 +24,79 @@ _AT_ONCE = 8
 """Segments removed between two looks at the room: about a page each."""
 
 
-@dataclass(frozen=True, slots=True)
-class Dropped:
-    """Segments that the quota removed before they were delivered; `last_digest` is what the next one calls previous."""
-
-    stream: str
-    first_sequence: int
-    last_sequence: int
-    count: int
-    first_ms: int
-    last_ms: int
-    last_digest: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Removed:
-    """What making room cost: received segments, and pending ones with their readings."""
-
-    received: int = 0
-    pending: int = 0
-    pending_readings: int = 0
-
-
 def pages_used(connection: sqlite3.Connection) -> int:
     """Pages of 4,096 bytes that hold something."""
     return pragma(connection, "page_count") - pragma(connection, "freelist_count")
 
 
-def make_room(connection: sqlite3.Connection, quota_pages: int, drop_first: Sequence[str], newest_id: int) -> Removed:
+def make_room(  # noqa: PLR0913 - what bounds the search, each named
+    connection: sqlite3.Connection,
+    quota_pages: int,
+    drop_first: Sequence[str],
+    *,
+    newest_id: int,
+    ledger: Ledger,
+    closed: Iterable[int],
+) -> Gone:
     """Within the caller's transaction, remove segments until the quota holds; never the one whose id is `newest_id`.
 
-    `drop_first` names the streams that give way first, in order; the others go last. Raises StorageFull if that does
-    not suffice.
+    `drop_first` names the tiers (a stream's name up to its first ".") that give way first, in order; the others go
+    last. `ledger` tells what was there before the transaction, `closed` the ranges that are just being told. Raises
+    StorageFull if that does not suffice.
     """
-    received = pending = pending_readings = 0
+    gone = Gone()
+    if pages_used(connection) <= quota_pages:
+        return gone
+    tiers = _tiers(connection, drop_first)
+    # The segment just made is in none of these figures, and it must stay.
     while pages_used(connection) > quota_pages:
-        state, victims = _victims(connection, drop_first, newest_id)
-        if not victims:
+        if ledger.received > gone.received:
+            _, ids = _oldest(connection, tiers, 1, newest_id)
+            connection.executemany("DELETE FROM segment WHERE id = ?", [(each,) for each in ids])
+            gone.received += len(ids)
+            if ids:
+                continue
+        left = [
+            [(number, name) for number, name in tier if ledger.pending.get(name) != gone.pending.get(name)]
+            for tier in tiers
+        ]
+        stream, ids = _oldest(connection, left, 0, newest_id)
+        if not ids:
             raise StorageFull(
                 f"the outbox uses {pages_used(connection)} pages, its quota is {quota_pages}, "
                 "and nothing is left to drop: raise the quota"
             )
-        if state:
-            received += len(victims)
-        else:
-            pending += len(victims)
-            pending_readings += sum(_record(connection, each) for each in victims)
-        connection.executemany("DELETE FROM segment WHERE id = ?", [(each,) for each in victims])
-    return Removed(received, pending, pending_readings)
+        gone.lose(stream, Total(len(ids), losses.record(connection, ids, "quota", closed)))
+    return gone
 
 
-def dropped_total(connection: sqlite3.Connection) -> tuple[int, int]:
-    """Count the segments and the readings that were ever lost."""
-    segments, readings = connection.execute(
-        "SELECT coalesce(sum(last_sequence - first_sequence + 1), 0), coalesce(sum(count), 0) FROM dropped"
-    ).fetchone()
-    return segments, readings
-
-
-def dropped_ranges(connection: sqlite3.Connection, newest: int) -> tuple[Dropped, ...]:
-    """Give the newest ranges that were lost, the oldest of them first."""
-    rows = connection.execute(
-        "SELECT name, first_sequence, dropped.last_sequence, count, first_ms, last_ms, dropped.last_digest"
-        " FROM dropped JOIN stream ON stream.id = dropped.stream ORDER BY dropped.id DESC LIMIT ?",
-        (newest,),
-    ).fetchall()
-    return tuple(Dropped(*row) for row in reversed(rows))
-
-
-def _victims(connection: sqlite3.Connection, drop_first: Sequence[str], newest_id: int) -> tuple[int, list[int]]:
-    """Ids of the segments to go next, all of one stream and one state, oldest first."""
+def _tiers(connection: sqlite3.Connection, drop_first: Sequence[str]) -> list[list[tuple[int, str]]]:
+    """Sort the streams (id, name) into tiers, those that give way first ahead."""
+    tiers: list[list[tuple[int, str]]] = [[] for _ in range(len(drop_first) + 1)]
     rank = {name: position for position, name in enumerate(drop_first)}
-    streams = connection.execute("SELECT id, name FROM stream").fetchall()
-    streams.sort(key=lambda stream: (rank.get(stream[1], len(rank)), stream[0]))
-    for received in (1, 0):
-        for stream, _ in streams:
-            found = connection.execute(
-                "SELECT id FROM segment WHERE stream = ? AND received = ? AND id <> ? ORDER BY sequence LIMIT ?",
-                (stream, received, newest_id, _AT_ONCE),
-            ).fetchall()
-            if found:
-                return received, [row[0] for row in found]
-    return 0, []
+    for number, name in connection.execute("SELECT id, name FROM stream ORDER BY id"):
+        tiers[rank.get(name.partition(".")[0], len(drop_first))].append((number, name))
+    return tiers
 
 
-def _record(connection: sqlite3.Connection, segment: int) -> int:
-    """Add a pending segment to its stream's dropped ranges; give its count."""
-    stream, sequence, count, first_ms, last_ms, blob = connection.execute(
-        "SELECT stream, sequence, count, first_ms, last_ms, blob FROM segment WHERE id = ?", (segment,)
-    ).fetchone()
-    digest = hashlib.sha256(blob).digest()
-    extended = connection.execute(
-        "UPDATE dropped SET last_sequence = ?, count = count + ?, last_digest = ?,"
-        " first_ms = min(first_ms, ?), last_ms = max(last_ms, ?) WHERE stream = ? AND last_sequence = ?",
-        (sequence, count, digest, first_ms, last_ms, stream, sequence - 1),
-    )
-    if extended.rowcount == 0:
-        connection.execute(
-            "INSERT INTO dropped (stream, first_sequence, last_sequence, count, first_ms, last_ms, last_digest)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (stream, sequence, sequence, count, first_ms, last_ms, digest),
+def _oldest(
+    connection: sqlite3.Connection, tiers: Iterable[Iterable[tuple[int, str]]], received: int, newest_id: int
+) -> tuple[str, list[int]]:
+    """Give a stream, and the ids of its oldest segments in one state: of the first tier that has any, the oldest.
+
+    Of one stream, so that a range grows by several at once.
+    """
+    query = "SELECT id FROM segment WHERE stream = ? AND received = ? AND id <> ? ORDER BY sequence LIMIT ?"
+    for tier in tiers:
+        oldest = min(
+            (
+                (row[0], number, name)
+                for number, name in tier
+                if (row := connection.execute(query, (number, received, newest_id, 1)).fetchone()) is not None
+            ),
+            default=None,
         )
-    return int(count)
+        if oldest is not None:
+            _, number, name = oldest
+            return name, [row[0] for row in connection.execute(query, (number, received, newest_id, _AT_ONCE))]
+    return "", []

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from buffer import journal, quota, schema, segments
+from buffer import aside, journal, losses, quota, schema, segments
+from buffer.aside import Aside
 from buffer.errors import StorageError
-from buffer.quota import Dropped
+from buffer.losses import Dropped
 from buffer.segments import Segment, Total
 
 _WAIT_S = 1.0
@@ -90,12 +91,22 @@ class Reader:
     def pending(self, limit: int) -> list[Segment]:
         """Give the first segments without a receipt, in the order in which they were sealed."""
         with self._errors():
-            return segments.pending(self._db, self.epoch, limit, {})
+            return segments.pending(self._db, self.epoch, limit, {}, segments.totals(self._db))[0]
 
     def dropped(self) -> tuple[Dropped, ...]:
         """Give every range that gave way before it was delivered."""
         with self._errors():
-            return quota.dropped_ranges(self._db, _ALL)
+            return losses.ranges(self._db, _ALL)
+
+    def lost(self) -> dict[str, tuple[int, int]]:
+        """Give segments (for "aside": rows) and readings lost since the database was made, for each reason."""
+        with self._errors():
+            return losses.totals(self._db)
+
+    def aside(self) -> list[Aside]:
+        """Give the rows of which no segment could be made, as far as they are kept."""
+        with self._errors():
+            return aside.rows(self._db)
 
     def waiting(self) -> Total:
         """Count the rows, with their readings, that are not sealed yet."""

@@ -53,6 +53,19 @@ _MIGRATIONS = (
         first INTEGER NOT NULL, last INTEGER NOT NULL, low INTEGER NOT NULL, high INTEGER NOT NULL,
         sum INTEGER NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (day, channel)) STRICT, WITHOUT ROWID;
     """,
+    """
+    ALTER TABLE journal ADD COLUMN crc INTEGER;
+    ALTER TABLE segment ADD COLUMN utc_ms INTEGER;
+    ALTER TABLE segment ADD COLUMN digest BLOB;
+    ALTER TABLE dropped ADD COLUMN reason TEXT NOT NULL DEFAULT 'quota';
+    ALTER TABLE dropped ADD COLUMN reported INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE aside (
+        id INTEGER PRIMARY KEY, why TEXT NOT NULL, stream BLOB NOT NULL, lot BLOB NOT NULL,
+        first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, count INTEGER NOT NULL, payload BLOB NOT NULL) STRICT;
+    CREATE TABLE loss (
+        reason TEXT PRIMARY KEY, entries INTEGER NOT NULL, readings INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    INSERT INTO loss SELECT reason, sum(last_sequence - first_sequence + 1), sum(count) FROM dropped GROUP BY reason;
+    """,
 )
 """Migration n (from 1) brings a database of `user_version` n - 1 to n. A migration that was released never changes.
 
@@ -158,7 +171,7 @@ def _check_soundness(connection: sqlite3.Connection) -> None:
         raise _UnusableError("the epoch is missing")
     if connection.execute(_NUMBERED_AHEAD).fetchone() is not None:
         raise _UnusableError("a segment is numbered above its stream's last number")
-    for texts in ("SELECT name, value FROM mark", "SELECT name, id FROM stream", "SELECT stream, id FROM journal"):
+    for texts in ("SELECT name, value FROM mark", "SELECT name, id FROM stream"):
         connection.execute(texts).fetchall()  # texts that are no longer UTF-8 fail here, not in the midst of work
     if version >= _HISTORY_VERSION:
         connection.execute("SELECT name, id FROM history_channel").fetchall()

@@ -1,11 +1,16 @@
 """Sealed segments: how one is numbered and stored, and which of them the other end has, lacks or wants once more."""
 
 import hashlib
+import heapq
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 _FIRST_DIGEST = bytes(32)
+
+FIRST = ("alarm", "dropped", "schema", "clock")
+"""Streams that go ahead of any backlog: tiny, and some of them needed to understand what follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +47,25 @@ class Total:
         """Add, entry by entry and reading by reading."""
         return Total(self.entries + other.entries, self.readings + other.readings)
 
+    def minus(self, other: "Total") -> "Total":
+        """Take away, entry by entry and reading by reading."""
+        return Total(self.entries - other.entries, self.readings - other.readings)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a segment holds: so many readings from one time to another, sealed at `utc_ms` where that is known."""
+
+    count: int
+    first_ms: int
+    last_ms: int
+    utc_ms: int | None
+
 
 def insert(
-    connection: sqlite3.Connection,
-    epoch: bytes,
-    stream: str,
-    held: tuple[int, int, int],
-    pack: Callable[[Place], bytes],
+    connection: sqlite3.Connection, epoch: bytes, stream: str, held: Held, pack: Callable[[Place], bytes]
 ) -> tuple[Segment, int]:
-    """Store what `held` (count, first_ms, last_ms) says under the next number of a stream; give also its id."""
+    """Store a segment under the next number of a stream; give also its id."""
     row = connection.execute("SELECT id, last_sequence, last_digest FROM stream WHERE name = ?", (stream,)).fetchone()
     if row is None:
         new = connection.execute("INSERT INTO stream VALUES (NULL, ?, 0, ?)", (stream, _FIRST_DIGEST)).lastrowid
@@ -58,16 +73,16 @@ def insert(
     number, last, previous = row
     place = Place(epoch, stream, last + 1, previous)
     blob = pack(place)
-    count, first_ms, last_ms = held
+    digest = hashlib.sha256(blob).digest()
     connection.execute(
-        "UPDATE stream SET last_sequence = ?, last_digest = ? WHERE id = ?",
-        (place.sequence, hashlib.sha256(blob).digest(), number),
+        "UPDATE stream SET last_sequence = ?, last_digest = ? WHERE id = ?", (place.sequence, digest, number)
     )
     inserted = connection.execute(
-        "INSERT INTO segment (stream, sequence, first_ms, last_ms, count, blob) VALUES (?, ?, ?, ?, ?, ?)",
-        (number, place.sequence, first_ms, last_ms, count, blob),
+        "INSERT INTO segment (stream, sequence, first_ms, last_ms, count, blob, utc_ms, digest)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (number, place.sequence, held.first_ms, held.last_ms, held.count, blob, held.utc_ms, digest),
     ).lastrowid
-    return Segment(epoch, stream, place.sequence, first_ms, last_ms, count, blob), inserted or 0
+    return Segment(epoch, stream, place.sequence, held.first_ms, held.last_ms, held.count, blob), inserted or 0
 
 
 def total(connection: sqlite3.Connection, *, received: bool) -> Total:
@@ -79,27 +94,70 @@ def total(connection: sqlite3.Connection, *, received: bool) -> Total:
     )
 
 
-def pending(connection: sqlite3.Connection, epoch: bytes, limit: int, after: Mapping[str, int]) -> list[Segment]:
-    """Give segments without a receipt, in the order of sealing; of each stream those numbered above `after`."""
-    found: list[tuple[int, str]] = []
-    for stream, name in connection.execute("SELECT id, name FROM stream").fetchall():
-        found.extend(
-            (row[0], name)
-            for row in connection.execute(
-                "SELECT id FROM segment WHERE stream = ? AND received = 0 AND sequence > ? ORDER BY sequence LIMIT ?",
-                (stream, after.get(name, 0), limit),
-            )
+def totals(connection: sqlite3.Connection) -> dict[str, Total]:
+    """Count the pending segments of each stream that has some; reads them all, as `total` does."""
+    rows = connection.execute(
+        "SELECT name, count(*), sum(count) FROM segment JOIN stream ON stream.id = segment.stream"
+        " WHERE received = 0 GROUP BY segment.stream"
+    )
+    return {name: Total(some, held) for name, some, held in rows}
+
+
+def pending(
+    connection: sqlite3.Connection, epoch: bytes, limit: int, after: Mapping[str, int], names: Iterable[str]
+) -> tuple[list[Segment], dict[str, list[int]]]:
+    """Give segments without a receipt, and the ids, for each stream, of those met that are damaged.
+
+    Those of FIRST come first, then all in the order of sealing; of each stream those numbered above `after`. `names`
+    are the streams that may have some.
+    """
+    found: list[tuple[int, int, str]] = []  # a heap of the best so far: the worst of them on top
+    for name in names:
+        rank = FIRST.index(name) if name in FIRST else len(FIRST)
+        query = (
+            "SELECT segment.id FROM stream JOIN segment ON segment.stream = stream.id"
+            " WHERE stream.name = ? AND received = 0 AND sequence > ? ORDER BY sequence"
         )
-    found.sort()
-    return [_segment(connection, epoch, name, number) for number, name in found[:limit]]
+        with closing(connection.execute(query, (name, after.get(name, 0)))) as cursor:
+            for (number,) in cursor:
+                entry = (-rank, -number, name)
+                if len(found) < limit:
+                    heapq.heappush(found, entry)
+                elif found and entry > found[0]:
+                    heapq.heapreplace(found, entry)
+                else:
+                    break
+    segments: list[Segment] = []
+    damaged: dict[str, list[int]] = {}
+    for _, number, name in sorted(found, reverse=True):
+        *row, blob, digest = connection.execute(
+            "SELECT sequence, first_ms, last_ms, count, blob, digest FROM segment WHERE id = ?", (-number,)
+        ).fetchone()
+        if digest is None or hashlib.sha256(blob).digest() == digest:
+            segments.append(Segment(epoch, name, *row, blob))
+        else:
+            damaged.setdefault(name, []).append(-number)
+    return segments, damaged
+
+
+def oldest_ms(connection: sqlite3.Connection, names: Iterable[str]) -> int | None:
+    """Give the first time of the pending segment that was sealed first."""
+    query = (
+        "SELECT segment.id FROM stream JOIN segment ON segment.stream = stream.id"
+        " WHERE stream.name = ? AND received = 0 ORDER BY sequence LIMIT 1"
+    )
+    ids = [row[0] for name in names if (row := connection.execute(query, (name,)).fetchone()) is not None]
+    if not ids:
+        return None
+    return int(connection.execute("SELECT first_ms FROM segment WHERE id = ?", (min(ids),)).fetchone()[0])
 
 
 def mark(connection: sqlite3.Connection, stream: str, ranges: Iterable[Sequence[int]], *, received: bool) -> Total:
     """Set the state of the segments in `ranges` (first, last; both included) that have the other one; tell how many."""
-    segments = readings = 0
+    changed = Total()
     row = connection.execute("SELECT id FROM stream WHERE name = ?", (stream,)).fetchone()
     if row is None:
-        return Total()
+        return changed
     for first, last in ranges:
         where = (row[0], not received, first, last)
         some, held = connection.execute(
@@ -112,13 +170,5 @@ def mark(connection: sqlite3.Connection, stream: str, ranges: Iterable[Sequence[
                 "UPDATE segment SET received = ? WHERE stream = ? AND received = ? AND sequence BETWEEN ? AND ?",
                 (received, *where),
             )
-        segments += some
-        readings += held
-    return Total(segments, readings)
-
-
-def _segment(connection: sqlite3.Connection, epoch: bytes, stream: str, number: int) -> Segment:
-    row = connection.execute(
-        "SELECT sequence, first_ms, last_ms, count, blob FROM segment WHERE id = ?", (number,)
-    ).fetchone()
-    return Segment(epoch, stream, *row)
+        changed = changed.plus(Total(some, held))
+    return changed

@@ -9,7 +9,7 @@ from buffer.errors import StorageFull
 from buffer.outbox import Outbox, Segment
 from buffer.tests.building import check_chain, numbers, open_outbox, pack, row
 
-QUOTA = 80
+QUOTA = 88
 
 
 def _seal(outbox: Outbox, number: int, stream: str = "fine", size: int = 6000) -> Segment:

@@ -146,13 +146,13 @@ def _counted(site_file: Path) -> dict[str, Any]:
     """Give the same facts as the agent, counted in the file."""
     site = _site(site_file)
     with _opened(site) as reader:
-        pending, journal = reader.sealed(received=False), reader.waiting()
+        pending, journal, lost = reader.sealed(received=False), reader.waiting(), reader.lost()
         return {
             "readings_pending": pending.readings + journal.readings,
             "segments_pending": pending.entries,
             "segments_received": reader.sealed(received=True).entries,
             "journal_rows": journal.entries,
-            "dropped_readings": sum(each.count for each in reader.dropped()),
+            "dropped_readings": sum(lost[reason][1] for reason in ("quota", "damage") if reason in lost),
             "pages_used": reader.pages_used(),
             "quota_pages": site.storage.quota_mb * PAGES_A_MB,
         }
