@@ -19,12 +19,12 @@ class Database:
         self.last_failure: str | None = None
 
     @contextlib.contextmanager
-    def transaction(self, doing: str) -> Iterator[sqlite3.Connection]:
+    def transaction(self, doing: str) -> Iterator[None]:
         """All or nothing: commit what the block did, or undo it whatever was raised; StorageError says it failed."""
         with self.errors(doing):
             self.connection.execute("BEGIN IMMEDIATE")
             try:
-                yield self.connection
+                yield
                 self.connection.execute("COMMIT")
             except BaseException:
                 if self.connection.in_transaction:  # SQLite itself may have undone it, on a full disk

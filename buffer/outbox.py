@@ -103,10 +103,10 @@ class Outbox:
             return
         for stream in {row.stream for row in rows}:
             _check(stream)
-        with self._disk.transaction("committing") as connection:
+        with self._disk.transaction("committing"):
             entries = self._journal.append(rows)
-            connection.executemany("INSERT OR REPLACE INTO mark VALUES (?, ?)", changed.items())
-            gone = self._make_room(connection)
+            self._db.executemany("INSERT OR REPLACE INTO mark VALUES (?, ?)", changed.items())
+            gone = self._make_room()
         self._marks.update(changed)
         self._ledger.lose(gone)
         self._journal.follow(entries)
@@ -148,9 +148,9 @@ class Outbox:
         """Store a segment without rows (a schema, a clock record), numbered and chained like its stream's others."""
         _check(stream)
         held = Held(count, first_ms, last_ms, utc_ms)
-        with self._disk.transaction("storing a record") as connection:
-            segment, number = segments.insert(connection, self.epoch, stream, held, lambda place: pack(place, ()))
-            gone = self._make_room(connection, number)
+        with self._disk.transaction("storing a record"):
+            segment, number = segments.insert(self._db, self.epoch, stream, held, lambda place: pack(place, ()))
+            gone = self._make_room(number)
         self._added(segment, gone)
         return segment
 
@@ -203,10 +203,10 @@ class Outbox:
     def report(self, dropped: Dropped, pack: Pack, *, utc_ms: int | None = None) -> Segment:
         """Add to the stream of reports what `pack` makes of a range of `unreported`, and mark that one as told."""
         held = Held(0, dropped.first_ms, dropped.last_ms, utc_ms)
-        with self._disk.transaction("reporting a loss") as connection:
-            losses.tell(connection, dropped)
-            segment, number = segments.insert(connection, self.epoch, DROPPED, held, lambda place: pack(place, ()))
-            gone = self._make_room(connection, number)
+        with self._disk.transaction("reporting a loss"):
+            losses.tell(self._db, dropped)
+            segment, number = segments.insert(self._db, self.epoch, DROPPED, held, lambda place: pack(place, ()))
+            gone = self._make_room(number)
         self._added(segment, gone)
         return segment
 
@@ -218,8 +218,8 @@ class Outbox:
         rows = self._withdraw_rows(stream)
         taken = Total()
         while stream in self._ledger.pending:
-            with self._disk.transaction("withdrawing") as connection:
-                some = retention.unreceived(connection, stream, self._telling)
+            with self._disk.transaction("withdrawing"):
+                some = retention.unreceived(self._db, stream, self._telling)
             self._ledger.take(stream, some)
             taken = taken.plus(some)
         return Removed(rows.entries, taken.entries, rows.readings + taken.readings)
@@ -248,12 +248,12 @@ class Outbox:
     def _seal(self, stream: str, lot: Lot, pack: Pack, utc_ms: int | None) -> Segment | None:
         held = Held(lot.count, lot.first_ms, lot.last_ms, utc_ms)
         try:
-            with self._disk.transaction("sealing") as connection:
+            with self._disk.transaction("sealing"):
                 segment, number = segments.insert(
-                    connection, self.epoch, stream, held, lambda place: pack(place, lot.payloads)
+                    self._db, self.epoch, stream, held, lambda place: pack(place, lot.payloads)
                 )
                 self._journal.remove(lot.ids)
-                gone = self._make_room(connection, number)
+                gone = self._make_room(number)
         except Unsealable as error:
             self._set_aside(stream, lot.ids, str(error))
             return None
@@ -266,17 +266,17 @@ class Outbox:
         self._ledger.add(segment.stream, Total(1, segment.count))
 
     def _set_aside(self, stream: str, ids: Sequence[int], why: str) -> None:
-        with self._disk.transaction("setting rows aside") as connection:
-            aside.move(connection, ids, why)
+        with self._disk.transaction("setting rows aside"):
+            aside.move(self._db, ids, why)
         self._journal.forget(stream, ids)
 
     def _drop_damaged(self, damaged: Mapping[str, Sequence[int]]) -> bool:
         """Drop segments that the card has changed; tell whether that succeeded: on a card that refuses they stay."""
         gone = Gone()
         try:
-            with self._disk.transaction("dropping what is damaged") as connection:
+            with self._disk.transaction("dropping what is damaged"):
                 for stream, ids in damaged.items():
-                    gone.lose(stream, Total(len(ids), losses.record(connection, ids, "damage", self._telling)))
+                    gone.lose(stream, Total(len(ids), losses.record(self._db, ids, "damage", self._telling)))
         except StorageError:
             return False
         self._ledger.lose(gone)
@@ -285,25 +285,25 @@ class Outbox:
     def _withdraw_rows(self, stream: str) -> Total:
         ids = self._journal.ids(stream)
         held = Total(len(ids), self._journal.readings_of(stream))
-        with self._disk.transaction("withdrawing") as connection:
+        with self._disk.transaction("withdrawing"):
             self._journal.remove(ids)
-            aside.forget(connection, stream)
+            aside.forget(self._db, stream)
         self._journal.forget(stream, ids)
         return held
 
     def _forget_received(self, last_id: int) -> int:
         forgotten = 0
         while True:
-            with self._disk.transaction("deleting what was received") as connection:
-                some = retention.received_upto(connection, last_id)
+            with self._disk.transaction("deleting what was received"):
+                some = retention.received_upto(self._db, last_id)
             if not some:
                 return forgotten
             self._ledger.received -= some
             forgotten += some
 
-    def _make_room(self, connection: sqlite3.Connection, newest_id: int = 0) -> Gone:
+    def _make_room(self, newest_id: int = 0) -> Gone:
         return quota.make_room(
-            connection,
+            self._db,
             self._quota_pages,
             self._drop_first,
             newest_id=newest_id,
@@ -313,8 +313,8 @@ class Outbox:
 
     def _mark(self, stream: str, ranges: Sequence[tuple[int, int]], *, received: bool) -> Total:
         bounded = [(first, min(last, _SEQUENCE_MAX)) for first, last in ranges if first <= last]
-        with self._disk.transaction("noting a receipt") as connection:
-            return segments.mark(connection, stream, bounded, received=received)
+        with self._disk.transaction("noting a receipt"):
+            return segments.mark(self._db, stream, bounded, received=received)
 
 
 def _check(stream: str) -> None:

@@ -130,11 +130,11 @@ def pending(
     segments: list[Segment] = []
     damaged: dict[str, list[int]] = {}
     for _, number, name in sorted(found, reverse=True):
-        *row, blob, digest = connection.execute(
+        sequence, first_ms, last_ms, held, blob, digest = connection.execute(
             "SELECT sequence, first_ms, last_ms, count, blob, digest FROM segment WHERE id = ?", (-number,)
         ).fetchone()
         if digest is None or hashlib.sha256(blob).digest() == digest:
-            segments.append(Segment(epoch, name, *row, blob))
+            segments.append(Segment(epoch, name, sequence, first_ms, last_ms, held, blob))
         else:
             damaged.setdefault(name, []).append(-number)
     return segments, damaged

@@ -132,7 +132,10 @@ def test_the_chain_holds_over_what_was_dropped(site: Path) -> None:
     """Of a dropped range the last digest is kept: what follows it must name that one."""
     digest = cose.digest(_blob(site, 2))
     change(site, f"DELETE FROM segment WHERE sequence <= 2 AND {FINE}")  # noqa: S608 - ours
-    dropped = "INSERT INTO dropped VALUES (1, (SELECT id FROM stream WHERE name = 'fine'), 1, 2, 80, 0, 0, ?)"
+    dropped = (
+        "INSERT INTO dropped (stream, first_sequence, last_sequence, count, first_ms, last_ms, last_digest)"
+        " VALUES ((SELECT id FROM stream WHERE name = 'fine'), 1, 2, 80, 0, 0, ?)"
+    )
     change(site, dropped, digest)
     assert code_of("queue", "verify", "--config", site) == 0
     change(site, "UPDATE dropped SET last_digest = ?", bytes(32))
