@@ -3,6 +3,7 @@
 WireError               something came that must not be used
   MalformedMessage      the bytes are not what the contract says; nothing of them may be used
   SignatureError        well formed, and not proved to come from a key that we trust for it
+    RevokedKey          proved to come from a key that is no longer trusted, for somebody else may have it
   KeyFileError          a file of keys cannot be used; the text says what to do
 """
 
@@ -17,6 +18,10 @@ class MalformedMessage(WireError):
 
 class SignatureError(WireError):
     """No key that is trusted for this message made its signature."""
+
+
+class RevokedKey(SignatureError):
+    """A revoked key has made this signature; the text names the key."""
 
 
 class KeyFileError(WireError):

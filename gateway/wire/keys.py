@@ -1,28 +1,17 @@
 """Keys in files: the gateway's own signing key, and the set of keys of others that it trusts, each with its roles.
 
 A signing key is a PEM file (PKCS8) that its owner alone may read, with its id in a line above the PEM block. Trusted
-keys stand in one TOML file:
-
-    version = 1
-    [[key]]
-    id = "centre-2026"
-    issuer = "centre"
-    epoch = "0011223344556677"
-    roles = ["receipt", "dispatch"]
-    public = "<base64 of the 32 raw bytes>"
+keys stand in one TOML file (`keyfile`). Two keys of one issuer may be trusted at a time: the new one is added before it
+is used, the old one goes when nothing of it is under way any more, or is marked as revoked.
 
 Which role a message needs is decided where the message is used.
 """
 
-import base64
-import binascii
-import json
 import os
 import re
 import stat
-import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -32,25 +21,26 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
-    PublicFormat,
     load_pem_private_key,
 )
 
-from gateway.wire.errors import KeyFileError
+from gateway.wire import cose, keyfile
+from gateway.wire.errors import KeyFileError, RevokedKey, SignatureError
+from gateway.wire.keyfile import ID, ROLES, TrustedKey, parse_public, public_text
 
-ROLES = frozenset({"receipt", "dispatch", "config", "gateway"})
-"""`receipt`: receipts, resend requests, heartbeats, time. `dispatch`: commands. `config`: configuration.
+__all__ = [
+    "ROLES",
+    "KeySet",
+    "SigningKey",
+    "TrustedKey",
+    "load_signing_key",
+    "make_signing_key",
+    "parse_public",
+    "public_text",
+]
 
-`gateway`: what the gateway named as issuer sends; in the centre's set only.
-"""
-
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_EPOCH = re.compile(r"[0-9a-f]{16}")
-_FIELDS = frozenset({"id", "issuer", "epoch", "roles", "public"})
 _ID_LINE = re.compile(rb"^key-id: ([^\r\n]+)\r?$", re.MULTILINE)
-_FILE_BYTES = 1 << 20
-_KEYS_MAX = 4096
-_RAW_BYTES = 32
+_PEM_BYTES = 1 << 16
 _CREDENTIAL_MODE = 0o440
 
 
@@ -73,13 +63,13 @@ def load_signing_key(path: Path) -> SigningKey:
             mode = stat.S_IMODE(found.st_mode)
             if mode & 0o077 and not _is_credential(path, found):
                 raise KeyFileError(f"{path}: others may read this private key (mode {mode:04o}): chmod 600 {path}")
-            text = file.read(_FILE_BYTES)
+            text = file.read(_PEM_BYTES)
     except OSError as error:
         raise KeyFileError(
             f"{path}: the signing key cannot be read ({error.strerror}): make one, or correct the path"
         ) from error
     named = _ID_LINE.search(text)
-    if named is None or _ID.fullmatch(named[1].decode("utf-8", "replace")) is None:
+    if named is None or ID.fullmatch(named[1].decode("utf-8", "replace")) is None:
         raise KeyFileError(
             f"{path}: no line `key-id: <name>` above the PEM block: add the id the centre knows this key by"
         )
@@ -110,7 +100,7 @@ def _is_credential(path: Path, found: os.stat_result) -> bool:
 
 def make_signing_key(path: Path, key_id: str) -> SigningKey:
     """Make a key and write it to `path`, readable by its owner alone; never overwrites, raise KeyFileError."""
-    if _ID.fullmatch(key_id) is None:
+    if ID.fullmatch(key_id) is None:
         raise KeyFileError(f"key id {key_id!r}: 1 to 64 letters, digits, '.', '_' or '-' are wanted")
     private = Ed25519PrivateKey.generate()
     pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -125,144 +115,71 @@ def make_signing_key(path: Path, key_id: str) -> SigningKey:
     return SigningKey(key_id.encode(), private)
 
 
-def public_text(key: Ed25519PrivateKey | Ed25519PublicKey) -> str:
-    """Base64 of the 32 raw bytes of the public half."""
-    public = key.public_key() if isinstance(key, Ed25519PrivateKey) else key
-    return base64.b64encode(public.public_bytes(Encoding.Raw, PublicFormat.Raw)).decode("ascii")
-
-
-def parse_public(text: str) -> Ed25519PublicKey:
-    """Read what `public_text` wrote; raise KeyFileError."""
-    try:
-        raw = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise KeyFileError("public key: base64 is wanted, as `public_text` writes it") from error
-    if len(raw) != _RAW_BYTES:
-        raise KeyFileError(f"public key: {len(raw)} bytes, the 32 raw bytes of an Ed25519 key are wanted")
-    return Ed25519PublicKey.from_public_bytes(raw)
-
-
-@dataclass(frozen=True, slots=True)
-class TrustedKey:
-    """A key of someone else: whose it is, in which epoch its issuer counts now, and what it may sign."""
-
-    key_id: bytes
-    issuer: str
-    epoch: bytes
-    roles: frozenset[str]
-    public: Ed25519PublicKey
-
-
 @dataclass(frozen=True, slots=True)
 class KeySet:
-    """The keys that are trusted, by key id."""
+    """The keys that are trusted or were, by key id; `revision` counts the issues of their file."""
 
     keys: Mapping[bytes, TrustedKey]
+    revision: int = 0
+    _publics: Mapping[bytes, Ed25519PublicKey] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_publics", {key_id: key.public for key_id, key in self.keys.items()})
 
     @classmethod
-    def of(cls, keys: Iterable[TrustedKey]) -> Self:
+    def of(cls, keys: Iterable[TrustedKey], *, revision: int = 0) -> Self:
         """Gather keys; their ids must differ."""
         gathered = list(keys)
         by_id = {key.key_id: key for key in gathered}
         if len(by_id) != len(gathered):
             raise KeyFileError("key set: two keys have the same id; give each its own")
-        return cls(by_id)
+        return cls(by_id, revision)
 
     @classmethod
     def load(cls, path: Path) -> Self:
         """Read a file of trusted keys; raise KeyFileError that names every mistake in it."""
         try:
             with path.open("rb") as file:
-                raw = file.read(_FILE_BYTES + 1)
+                raw = file.read(keyfile.FILE_BYTES + 1)
         except OSError as error:
             raise KeyFileError(
                 f"{path}: the trusted keys cannot be read ({error.strerror}): correct the path"
             ) from error
-        if len(raw) > _FILE_BYTES:
-            raise KeyFileError(f"{path}: larger than {_FILE_BYTES} bytes; that is no file of keys")
+        if len(raw) > keyfile.FILE_BYTES:
+            raise KeyFileError(f"{path}: larger than {keyfile.FILE_BYTES} bytes; that is no file of keys")
         return cls.parse(raw, str(path))
 
     @classmethod
     def parse(cls, raw: bytes, where: str) -> Self:
         """Read the text of a file of trusted keys, which is told as `where`; raise KeyFileError as `load` does."""
-        try:
-            document = tomllib.loads(raw.decode())
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise KeyFileError(f"{where}: not TOML: {error}") from error
-        mistakes: list[str] = []
-        found = _entries(document, mistakes)
-        if mistakes:
-            raise KeyFileError("\n".join(f"{where}: {mistake}" for mistake in mistakes))
-        return cls({key.key_id: key for key in found})
+        listed = keyfile.read(raw, where)
+        return cls(listed.keys, listed.revision)
 
     def to_toml(self) -> str:
         """Give the text that `load` reads."""
-        entries = [
-            f'[[key]]\nid = "{key.key_id.decode()}"\nissuer = "{key.issuer}"\nepoch = "{key.epoch.hex()}"\n'
-            f"roles = {json.dumps(sorted(key.roles))}\n"
-            f'public = "{public_text(key.public)}"\n'
-            for key in self.keys.values()
-        ]
-        return "\n".join(["version = 1\n", *entries])
+        return keyfile.write(self.keys.values(), self.revision)
+
+    def current(self) -> Self:
+        """Give this set: it is a keyring that never changes (`trust`)."""
+        return self
+
+    def verify(self, message: bytes, role: str | None = None, *, limit: int = cose.LIMIT) -> cose.Verified:
+        """Give header and payload of a message that a trusted key, one of `role` if told, has signed.
+
+        Raises as `cose.verify` does, and RevokedKey for what a revoked key has signed in truth: somebody has it.
+        """
+        verified = cose.verify(message, self._publics, limit=limit)
+        key = self.keys[verified.header.key_id]
+        if key.is_revoked:
+            raise RevokedKey(f"key {key.key_id!r} of {key.issuer} is revoked, and somebody signs with it")
+        if role is not None and role not in key.roles:
+            raise SignatureError(f"key {key.key_id!r} of {key.issuer} may not sign as {role!r}")
+        return verified
 
     def with_role(self, role: str) -> dict[bytes, Ed25519PublicKey]:
         """Give the keys that may sign in `role`, as `cose.verify` takes them."""
-        return {key_id: key.public for key_id, key in self.keys.items() if role in key.roles}
+        return {key_id: key.public for key_id, key in self.keys.items() if role in key.roles and not key.is_revoked}
 
     def issuer_of(self, key_id: bytes) -> str:
         """Name the owner of a key of this set; raise KeyError for any other."""
         return self.keys[key_id].issuer
-
-
-def _entries(document: dict[str, object], mistakes: list[str]) -> list[TrustedKey]:
-    """Read the entries of a document and tell every mistake; the result is of use only if there was none."""
-    if document.get("version") != 1:
-        mistakes.append(f"version = {document.get('version')!r}: `version = 1` is wanted")
-    unknown = sorted(document.keys() - {"version", "key"})
-    mistakes.extend(f"unknown key `{name}`: only `version` and `[[key]]` stand here" for name in unknown)
-    tables = document.get("key")
-    if not isinstance(tables, list) or not 1 <= len(tables) <= _KEYS_MAX:
-        mistakes.append(f"1 to {_KEYS_MAX} tables `[[key]]` are wanted")
-        return []
-    found: dict[bytes, TrustedKey] = {}
-    for number, table in enumerate(tables, 1):
-        key = _entry(table, f"[[key]] number {number}", mistakes)
-        if key is None:
-            continue
-        if key.key_id in found:
-            mistakes.append(f"[[key]] number {number}: the id {key.key_id.decode()!r} stands there twice")
-        found[key.key_id] = key
-    return list(found.values())
-
-
-def _entry(table: object, where: str, mistakes: list[str]) -> TrustedKey | None:
-    if not isinstance(table, dict):
-        mistakes.append(f"{where}: a table is wanted")
-        return None
-    before = len(mistakes)
-    mistakes.extend(f"{where}: unknown key `{name}`" for name in sorted(table.keys() - _FIELDS))
-    for name, pattern in (("id", _ID), ("issuer", _ID), ("epoch", _EPOCH)):
-        value = table.get(name)
-        if not isinstance(value, str) or pattern.fullmatch(value) is None:
-            mistakes.append(f"{where}: {name} = {value!r:.80}: a text of the form {pattern.pattern} is wanted")
-    roles = table.get("roles")
-    if not isinstance(roles, list) or not roles or not all(isinstance(role, str) and role in ROLES for role in roles):
-        mistakes.append(f"{where}: roles = {roles!r:.80}: a list of some of {', '.join(sorted(ROLES))} is wanted")
-    public: Ed25519PublicKey | None = None
-    text = table.get("public")
-    if not isinstance(text, str):
-        mistakes.append(f"{where}: public: a text is wanted, base64 of the 32 raw bytes")
-    else:
-        try:
-            public = parse_public(text)
-        except KeyFileError as error:
-            mistakes.append(f"{where}: {error}")
-    if len(mistakes) > before or public is None or not isinstance(roles, list):
-        return None
-    return TrustedKey(
-        key_id=table["id"].encode(),
-        issuer=table["issuer"],
-        epoch=bytes.fromhex(table["epoch"]),
-        roles=frozenset(roles),
-        public=public,
-    )

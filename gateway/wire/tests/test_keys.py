@@ -184,6 +184,18 @@ def test_a_set_is_written_as_it_is_read(tmp_path: Path) -> None:
     keys = KeySet.load(path)
     path.write_text(keys.to_toml())
     assert KeySet.load(path) == keys
+    assert keys.revision == 0
+
+
+def test_revision_and_revocation_stand_in_the_file(tmp_path: Path) -> None:
+    """Both are optional, and come back."""
+    path = tmp_path / "trusted.toml"
+    path.write_text(GOOD.replace("version = 1", "version = 1\nrevision = 7") + "revoked = true\n")
+    keys = KeySet.load(path)
+    assert keys.revision == 7
+    assert [key.is_revoked for key in keys.keys.values()] == [False, True]
+    path.write_text(keys.to_toml())
+    assert KeySet.load(path) == keys
 
 
 def test_two_keys_of_one_id_cannot_be_gathered() -> None:
@@ -197,6 +209,10 @@ def test_two_keys_of_one_id_cannot_be_gathered() -> None:
     ("old", "new", "message"),
     [
         ("version = 1", "version = 2", "`version = 1` is wanted"),
+        ("version = 1", "version = 1\nrevision = -1", "revision = -1"),
+        ("version = 1", "version = 1\nrevision = true", "revision = True"),
+        ("version = 1", 'version = 1\nrevision = "2"', "revision = '2'"),
+        ('epoch = "0000000000000000"', 'epoch = "0000000000000000"\nrevoked = 1', "revoked = 1"),
         ("version = 1", 'version = 1\nname = "x"', "unknown key `name`"),
         ('id = "centre-2026"', 'id = "a b"', "id = 'a b'"),
         ('id = "centre-2026"\n', "", "id = None"),
@@ -234,7 +250,7 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
 def test_bytes_that_are_no_file_of_keys_are_refused(tmp_path: Path) -> None:
     """Noise, or brackets without end, raise KeyFileError and nothing else."""
     path = tmp_path / "trusted.toml"
-    for noise in (b"\xff\xfe", b"a = " + b"[" * 100_000, b"# \n" * 500_000):
+    for noise in (b"\xff\xfe", b"a = " + b"[" * 100_000, b"# \n" * 3_000_000):
         path.write_bytes(noise)
         with pytest.raises(KeyFileError):
             KeySet.load(path)
