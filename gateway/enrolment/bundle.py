@@ -51,7 +51,7 @@ def write(
     authorities: Sequence[x509.Certificate],
     centre: str,
 ) -> str:
-    """Give the text of a bundle."""
+    """Give the text of a bundle; raise BundleError for parts that `read` would not take."""
     parts = {
         "certificate": write_chain(chain).decode("ascii"),
         "authority": write_chain(authorities).decode("ascii"),
@@ -106,5 +106,6 @@ def _certificates(texts: dict[str, str], name: str, wrong: list[str]) -> tuple[x
 
 
 def _multiline(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"""\n{escaped}"""'
+    if "'''" in text:
+        raise BundleError("three apostrophes in a row stand in it, which a bundle cannot hold")
+    return f"'''\n{text}'''"

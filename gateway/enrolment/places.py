@@ -179,6 +179,14 @@ def load_key(path: Path) -> ec.EllipticCurvePrivateKey:
     return found
 
 
+def digest_of(path: Path) -> bytes | None:
+    """Give the digest of the public half of a TLS key, by which its certificate is known; None where there is none."""
+    try:
+        return _digest(path)
+    except PlaceError:
+        return None
+
+
 def make_key(path: Path) -> ec.EllipticCurvePrivateKey:
     """Make a TLS key (P-256), readable by its owner alone; raise PlaceError."""
     key = ec.generate_private_key(ec.SECP256R1())
@@ -229,13 +237,15 @@ def write(path: Path, content: bytes, mode: int) -> None:
 
 def _pair(certificate: Path, key: Path) -> Pair | None:
     """Give a pair whose parts belong together, None where they do not; raise PlaceError for one that is missing."""
-    chain = _chain(certificate)
-    facts = Facts.of(chain[0])
+    facts = Facts.of(_chain(certificate)[0])
+    return Pair(certificate, key, facts) if _digest(key) == facts.key else None
+
+
+def _digest(key: Path) -> bytes:
     try:
-        public = load_pem_private_key(_read(key), None).public_key()
+        return key_digest(load_pem_private_key(_read(key), None).public_key())
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise PlaceError(f"{key}: no unencrypted PEM private key in it") from error
-    return Pair(certificate, key, facts) if key_digest(public) == facts.key else None
 
 
 def _key_of_next(places: Places) -> Path:
