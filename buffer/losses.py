@@ -149,5 +149,5 @@ def _dropped(row: Sequence[Any]) -> Dropped:
     *rest, reason = row
     # A reason that the card has changed is told as what that is.
     stream, first, last, held, first_ms, last_ms, digest = rest
-    known = next((each for each in REASONS if each.encode() == reason), "damage")
+    known: Reason = next((each for each in REASONS if each.encode() == reason), "damage")
     return Dropped(stream, first, last, held, first_ms, last_ms, digest, known)
