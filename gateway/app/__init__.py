@@ -71,8 +71,8 @@ def _signing_key(site: Site) -> SigningKey:
 async def _work(site: Site, *, await_keys: bool) -> None:
     """Load the keys, waiting for them if told to, and run the agent until cancelled."""
     systemd = Notifier.of(os.environ)
-    key, keys = await Waiting(site, _keys, systemd).keys() if await_keys else _keys(site)
-    await Agent(site, key, keys, systemd).run()
+    key, _ = await Waiting(site, _keys, systemd).keys() if await_keys else _keys(site)
+    await Agent(site, key, systemd).run()
 
 
 async def _until_told(work: Coroutine[object, object, None]) -> int:

@@ -29,6 +29,7 @@ from gateway.app.metering import Metering
 from gateway.app.reporting import Reporting
 from gateway.app.speaking import Speaking
 from gateway.app.timing import Timing
+from gateway.app.trusting import REVISION_MARK, Trusting
 from gateway.app.voice import Voice
 from gateway.clock import SystemClock
 from gateway.commands.journal import Journal
@@ -40,23 +41,23 @@ from gateway.notify import Notifier
 from gateway.sealing import Sealing, Signer, Store
 from gateway.uplink.settings import Inbound
 from gateway.uplink.worker import Uplink
-from gateway.wire.keys import KeySet, SigningKey
+from gateway.wire.keys import SigningKey
 from gateway.wire.messages import Birth
 from gateway.wire.record import Recorder
 from gateway.wire.schema import Schema
+from gateway.wire.trust import Trust
 
 PAGES_A_MB = 256
 CAPABILITIES = ("shed", "cancel", "modify", "resend")
 
 
 class Agent:
-    """The agent of `site`, with its keys; `run` it once."""
+    """The agent of `site`, with its own key; `run` it once."""
 
-    def __init__(self, site: Site, key: SigningKey, keys: KeySet, systemd: Notifier) -> None:
-        """Open the outbox; raise StorageError."""
+    def __init__(self, site: Site, key: SigningKey, systemd: Notifier) -> None:
+        """Open the outbox and read whom to trust; raise StorageError or KeyFileError."""
         self.site = site
         self._id = site.gateway.id
-        self._keys = keys
         self._systemd = systemd
         self._clock = SystemClock()
         self._signer = Signer(self._id, key)
@@ -75,7 +76,7 @@ class Agent:
             self._schema,
             self._clock,
             take=lambda restart: self._acquisition.take(restart=restart),
-            marks=self._devices.marks,
+            marks=lambda: {**self._devices.marks(), **self._trusting.marks()},
             journal_s=site.storage.journal_s,
             seal_s=self._seal_s,
             sealed=self._sealed,
@@ -93,6 +94,8 @@ class Agent:
             uplink=self._uplink,
             answering=lambda: self._answering,
         )
+        trust = Trust(site.centre.keys_file, revision=_whole(self._store.outbox.marks().get(REVISION_MARK)))
+        self._trusting = Trusting(trust, self._speaking.alarm)
         self._timing = Timing(self._clock, self._speaking.ask_time)
         self._meter_clock = MeterClock(self._clock, self._devices.linky, self._speaking.alarm)
         self._metering = Metering(
@@ -117,7 +120,8 @@ class Agent:
             self.site,
             self._devices,
             self._journal,
-            keys=self._keys,
+            keys=self._trusting,
+            revoked=self._trusting.refused,
             clock=self._clock,
             latest=self._latest,
             published=self._speaking.answered,
@@ -132,7 +136,7 @@ class Agent:
             timing=self._timing,
             spawn=self._spawn,
         )
-        self._centre = Centre(self._id, self._keys, booking)
+        self._centre = Centre(self._id, self._trusting, booking, self._trusting.refused)
         self._tell_of_damage()
         control = ControlServer(
             self.site.control.socket,
@@ -261,7 +265,13 @@ class Agent:
             metering=self._metering,
             meter_clock=self._meter_clock,
             freshness=self._freshness,
+            trusting=self._trusting,
+            centre=self._centre,
         )
+
+
+def _whole(mark: int | str | None) -> int:
+    return mark if isinstance(mark, int) else 0
 
 
 def _store(site: Site) -> Store:

@@ -26,7 +26,8 @@ from gateway.shedding.overrun import Overrun
 from gateway.shedding.overrun import Settings as OverrunSettings
 from gateway.shedding.supervision import Supervision
 from gateway.uplink.settings import Inbound
-from gateway.wire.keys import KeySet
+from gateway.wire.errors import RevokedKey
+from gateway.wire.trust import Keyring
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +50,8 @@ class Commanding:
         devices: Devices,
         journal: Journal,
         *,
-        keys: KeySet,
+        keys: Keyring,
+        revoked: Callable[[RevokedKey], None],
         clock: Clock,
         latest: Latest,
         published: Callable[[int, bytes], None],
@@ -97,6 +99,7 @@ class Commanding:
             executor=self._executor,
             clock=clock,
             heard=self._link.command,
+            revoked=revoked,
         )
 
     def take(self, message: Inbound) -> None:
@@ -117,6 +120,11 @@ class Commanding:
         decision = self._overrun.seen(over=self._meter.overrun, now_ms=self._clock.boot_ms())
         if decision is not None:
             self._decisions.put_nowait(decision)
+
+    @property
+    def unproved(self) -> int:
+        """How many messages on the topic of commands could not be proved since the start."""
+        return self._reception.unproved
 
     async def run(self) -> None:
         """Take up what was being shed, then carry orders out until cancelled."""

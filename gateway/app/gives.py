@@ -70,6 +70,15 @@ _SHED = table(
     failed=by_name(TEXT),
     end_ms=COUNT,
 )
+_TRUST = table(
+    revision=COUNT,
+    keys=COUNT,
+    revoked=COUNT,
+    refused=COUNT,
+    refused_revoked=COUNT,
+    failure=maybe(TEXT),
+    text=TEXT,
+)
 _WHO = {"gateway": TEXT, "name": TEXT, "version": TEXT, "boot_ms": COUNT, "up_ms": COUNT}
 
 WAITING = table(**_WHO, missing=many(TEXT))
@@ -79,6 +88,7 @@ STATUS = table(
     link=_LINK,
     outbox=_OUTBOX,
     shedding=table(link=one_of(*CONTROL), admits=FLAG, running=many(_SHED), text=TEXT),
+    trust=_TRUST,
     readings_taken=COUNT,
     meters=many(_METER),
     channels=many(_READING),

@@ -9,16 +9,16 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from gateway.wire import cose
-from gateway.wire.errors import WireError
-from gateway.wire.keys import KeySet
+from gateway.wire.errors import RevokedKey, WireError
 from gateway.wire.messages import Heartbeat, Receipt, Resend, TimeReply
+from gateway.wire.trust import Keyring
 
 log = logging.getLogger(__name__)
 
 LIMIT = 16 * 1024
 """Bytes of the longest message on `receipt`; an honest one has some 300."""
 
-STREAM = "receipt"
+STREAM = ROLE = "receipt"
 
 
 class Hears(Protocol):
@@ -38,27 +38,34 @@ class Hears(Protocol):
 
 
 class Inbound:
-    """Verifies what comes on the topic `receipt` for `gateway` with the keys of role `receipt`."""
+    """Verifies what comes on the topic `receipt` for `gateway` with the keys of role `receipt`.
 
-    def __init__(self, gateway: str, keys: KeySet, hears: Hears) -> None:
+    `revoked` is told of what a revoked key has signed.
+    """
+
+    def __init__(
+        self, gateway: str, keyring: Keyring, hears: Hears, revoked: Callable[[RevokedKey], None] = lambda _: None
+    ) -> None:
         self._gateway = gateway
-        self._keys = keys
-        self._public = keys.with_role("receipt")
+        self._keyring = keyring
+        self._revoked = revoked
         self._highest: dict[tuple[bytes, str], int] = {}
         self.refused = 0
-        self._readers: Mapping[str, Callable[[cose.Verified], None]] = {
-            Receipt.CONTENT: lambda said: hears.receipt(Receipt.decode(said.payload)),
-            Resend.CONTENT: lambda said: hears.resend(Resend.decode(said.payload)),
-            Heartbeat.CONTENT: lambda said: hears.heartbeat(
-                Heartbeat.decode(said.payload), keys.issuer_of(said.header.key_id), said.header
+        self._readers: Mapping[str, Callable[[cose.Verified, str], None]] = {
+            Receipt.CONTENT: lambda said, _: hears.receipt(Receipt.decode(said.payload)),
+            Resend.CONTENT: lambda said, _: hears.resend(Resend.decode(said.payload)),
+            Heartbeat.CONTENT: lambda said, issuer: hears.heartbeat(
+                Heartbeat.decode(said.payload), issuer, said.header
             ),
-            TimeReply.CONTENT: lambda said: hears.time(TimeReply.decode(said.payload)),
+            TimeReply.CONTENT: lambda said, _: hears.time(TimeReply.decode(said.payload)),
         }
 
     def take(self, message: bytes) -> None:
         """Take one message as it came; whatever it is, this returns."""
         try:
             self._take(message)
+        except RevokedKey as error:
+            self._revoked(error)
         except WireError as error:
             self.refused += 1
             # Once: a stranger must not be able to fill the log.
@@ -66,11 +73,12 @@ class Inbound:
                 log.warning("a message on the topic of receipts was refused: %s", error)
 
     def _take(self, message: bytes) -> None:
-        verified = cose.verify(message, self._public, limit=LIMIT)
+        keys = self._keyring.current()
+        verified = keys.verify(message, ROLE, limit=LIMIT)
         header = verified.header
         if header.gateway != self._gateway or header.stream != STREAM:
             raise WireError(f"a message for {header.gateway!r}, stream {header.stream!r}, is not for us")
-        if header.epoch != self._keys.keys[header.key_id].epoch:
+        if header.epoch != keys.keys[header.key_id].epoch:
             raise WireError(f"key {header.key_id!r} counts in another epoch than our key set says")
         reader = self._readers.get(header.content)
         if reader is None:
@@ -81,4 +89,4 @@ class Inbound:
         if header.sequence <= self._highest.get(counter, 0):
             raise WireError(f"message {header.sequence} of {header.key_id!r} came again, or late")
         self._highest[counter] = header.sequence
-        reader(verified)
+        reader(verified, keys.issuer_of(header.key_id))

@@ -7,8 +7,10 @@ from gateway.app import status
 from gateway.app.commanding import Commanding
 from gateway.app.devices import Devices
 from gateway.app.freshness import Freshness
+from gateway.app.inbound import Inbound
 from gateway.app.meterclock import MeterClock
 from gateway.app.metering import Metering
+from gateway.app.trusting import Trusting
 from gateway.clock import Clock
 from gateway.latest import Latest
 from gateway.sealing import Sealing, Store
@@ -30,6 +32,8 @@ class Reporting:
     metering: Metering
     meter_clock: MeterClock
     freshness: Freshness
+    trusting: Trusting
+    centre: Inbound
     started_ms: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -49,6 +53,7 @@ class Reporting:
             "link": status.link(self.uplink.state),
             "outbox": status.outbox(stats, self.sealing, now - self.started_ms),
             "shedding": self.commanding.status(),
+            "trust": self.trusting.status(self.commanding.unproved + self.centre.refused),
             "readings_taken": self.latest.taken,
             "meters": status.meters(
                 self.devices.meters,

@@ -28,6 +28,7 @@ def table(answer: dict[str, Any]) -> str:
         f"link      {link['text']}",
         f"outbox    {outbox['text']}",
         f"shedding  {answer['shedding']['text']}",
+        *([f"trust     {answer['trust']['text']}"] if "trust" in answer else ()),
         "",
     ]
     wide = max((len(meter["name"]) for meter in answer["meters"]), default=0)

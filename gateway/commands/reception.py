@@ -13,7 +13,8 @@ from gateway.commands.change import Arrival
 from gateway.commands.executor import Executor
 from gateway.commands.journal import Journal
 from gateway.commands.verify import Attempt, Refused, Repeated, judge, open_message, times_of
-from gateway.wire.keys import KeySet
+from gateway.wire.errors import RevokedKey
+from gateway.wire.trust import Keyring
 
 _ANSWERED_EACH_MS = 10_000
 _UNUSED_NUMBER = frozenset({"auth", "retained", "conflict", "stale", "sequence"})
@@ -35,11 +36,12 @@ class Reception:
         self,
         *,
         gateway: str,
-        keys: KeySet,
+        keys: Keyring,
         journal: Journal,
         executor: Executor,
         clock: Clock,
         heard: Callable[[Heard], None],
+        revoked: Callable[[RevokedKey], None] = lambda _: None,
     ) -> None:
         self._gateway = gateway
         self._keys = keys
@@ -47,10 +49,11 @@ class Reception:
         self._executor = executor
         self._clock = clock
         self._heard = heard
+        self._revoked = revoked
         self._turn = asyncio.Lock()
         self._answered_ms: int | None = None
         self.unproved = 0
-        """Messages that could not be proved, since the start."""
+        """Messages that could not be proved, since the start; those of revoked keys are counted apart."""
 
     async def receive(self, message: bytes, *, retained: bool) -> None:
         """Take one message; raises nothing for whatever it contains."""
@@ -58,7 +61,7 @@ class Reception:
             await self._receive(message, retained=retained)
 
     async def _receive(self, message: bytes, *, retained: bool) -> None:
-        opened = open_message(message, self._keys)
+        opened = open_message(message, self._keys.current())
         if isinstance(opened, Refused):
             await self._refuse(opened, None)
             return
@@ -87,7 +90,10 @@ class Reception:
             if arrival is not None:
                 self._heard(Heard.REFUSED)
             return
-        self.unproved += 1
+        if refused.revoked is None:
+            self.unproved += 1
+        else:
+            self._revoked(refused.revoked)
         now = self._clock.boot_ms()
         if self._answered_ms is None or now - self._answered_ms >= _ANSWERED_EACH_MS:
             self._answered_ms = now

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from gateway.clock import COMMANDS_UNCERTAINTY_MS, Clock
 from gateway.commands.command import Authorized, seal
 from gateway.wire import cose
-from gateway.wire.errors import WireError
+from gateway.wire.errors import RevokedKey, WireError
 from gateway.wire.keys import KeySet, TrustedKey
 from gateway.wire.messages import Command
 
@@ -62,13 +62,17 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The message moves nothing; `state` is "rejected" or "expired", `reason` as it is answered."""
+    """The message moves nothing; `state` is "rejected" or "expired", `reason` as it is answered.
+
+    `revoked` tells apart, for ourselves alone, what a revoked key has signed.
+    """
 
     reason: str
     command_id: str = NOBODY
     sequence: int = 0
     state: str = "rejected"
     alarm: str | None = None
+    revoked: RevokedKey | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +209,9 @@ class Opened:
 def open_message(message: bytes, keys: KeySet) -> Opened | Refused:
     """Check the signature and read the command; anything else than a well-formed command is refused."""
     try:
-        verified = cose.verify(message, {key_id: key.public for key_id, key in keys.keys.items()}, limit=LIMIT)
+        verified = keys.verify(message, limit=LIMIT)
+    except RevokedKey as error:
+        return Refused("auth", revoked=error)
     except WireError:
         return Refused("auth")
     key = keys.keys[verified.header.key_id]

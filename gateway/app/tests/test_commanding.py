@@ -53,6 +53,7 @@ class Joined:
                 self.devices,
                 journal,
                 keys=KEYS,
+                revoked=lambda _: None,
                 clock=self.clock,
                 latest=self.latest,
                 published=self._published,

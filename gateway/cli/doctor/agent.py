@@ -53,6 +53,16 @@ def clock(answer: Answer) -> Finding:
     return ok(answer["clock"]["text"])
 
 
+def trust(answer: Answer) -> Finding:
+    """Tell whether the agent uses the key set that is installed, and nobody signs with a revoked key."""
+    told = answer.get("trust") or {"failure": None, "refused_revoked": 0, "text": "an older agent does not tell"}
+    if told["failure"] is not None:
+        return failed(told["failure"], "the agent keeps to the key set that it had; it looks again by itself")
+    if told["refused_revoked"]:
+        return warning(told["text"], "somebody has a key that was revoked: tell the centre")
+    return ok(told["text"])
+
+
 def meters(answer: Answer) -> Finding:
     """Tell whether each meter was read since the agent began, and none fails."""
     wrong = [each for each in answer["meters"] if each["failed"] or each["first_read_ms"] is None]

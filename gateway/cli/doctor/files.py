@@ -57,7 +57,8 @@ def key_set(_: Case, site: Site) -> Finding:
         return failed(f"{path}: no key may sign receipts", "without one nothing counts as delivered: ask the centre")
     if site.shedding.enabled and not keys.with_role("dispatch"):
         return warning(f"{path}: no key may order shedding, and [shedding] is enabled", "ask the centre for its key")
-    return ok(f"{len(keys.keys)} trusted keys")
+    revoked = sum(key.is_revoked for key in keys.keys.values())
+    return ok(f"{len(keys.keys) - revoked} trusted keys, {revoked} revoked, revision {keys.revision}")
 
 
 def authority(case: Case, site: Site) -> Finding:

@@ -53,6 +53,7 @@ CHECKS: Mapping[str, Check] = {
     "version": _with_agent(agent.version),
     "link": _with_agent(agent.link),
     "clock": _with_agent(agent.clock),
+    "key set in use": _with_agent(agent.trust),
     "meters": _with_agent(agent.meters),
     "silent meters": _with_agent(agent.freshness),
     "noisy lines": _with_agent(agent.noise),

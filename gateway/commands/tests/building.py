@@ -22,6 +22,7 @@ from gateway.commands.journal import STREAM, Journal
 from gateway.commands.outside import Outside
 from gateway.commands.reception import Heard, Reception
 from gateway.wire import cose
+from gateway.wire.errors import RevokedKey
 from gateway.wire.keys import KeySet, TrustedKey
 from gateway.wire.messages import Answer, Command
 
@@ -191,6 +192,7 @@ class Building:
     def __post_init__(self) -> None:
         self.switches = {r.name: MemorySwitch(r.name, r.normal_value) for r in self.resources}
         self._meter: Power | None = None
+        self.revoked = 0
         self._task: asyncio.Task[None] | None = None
         self.keys = KeySet.of(
             [TrustedKey(b"centre", "centre", EPOCH, frozenset({"dispatch"}), _CENTRE.public_key())],
@@ -222,6 +224,7 @@ class Building:
             executor=self.executor,
             clock=self.clock,
             heard=self.heard.append,
+            revoked=self._revoked,
         )
         self._task = asyncio.ensure_future(self.executor.run())
         await settle()
@@ -274,6 +277,9 @@ class Building:
         self.sequence = sequence if sequence is not None else self.sequence + 1
         header = cose.Header(b"centre", Command.CONTENT, GATEWAY, "cmd", EPOCH, self.sequence)
         return cose.sign(replace(header, **changes), command.encode(), _CENTRE)
+
+    def _revoked(self, _: RevokedKey) -> None:
+        self.revoked += 1
 
     async def receive(self, message: bytes, *, retained: bool = False) -> bytes:
         """Let a message arrive."""

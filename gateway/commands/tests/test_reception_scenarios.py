@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.commands.tests.building import EPOCH, GATEWAY, HOUR_S, Building
 from gateway.wire import cose
-from gateway.wire.keys import KeySet
+from gateway.wire.keys import KeySet, TrustedKey
 from gateway.wire.messages import Command
 
 
@@ -149,7 +149,9 @@ async def test_scenario_11(building: Building) -> None:
     assert "started" in building.states("c1")
 
 
-@pytest.mark.parametrize("fault", ["signature", "unknown key", "audience", "role", "epoch", "stream", "content"])
+@pytest.mark.parametrize(
+    "fault", ["signature", "unknown key", "revoked", "audience", "role", "epoch", "stream", "content"]
+)
 async def test_scenario_12(building: Building, fault: str) -> None:
     """What is not proved is rejected without detail, counted, and changes nothing."""
     command = building.command()
@@ -168,14 +170,36 @@ async def test_scenario_12(building: Building, fault: str) -> None:
     elif fault == "content":
         message = building.signed(command, sequence=1, content="gw/heartbeat;v=1")
     else:
-        keys = [replace(key, roles=frozenset({"config", "receipt"})) for key in building.keys.keys.values()]
+        changes: dict[str, object] = {"roles": frozenset({"config", "receipt"})}
+        if fault == "revoked":
+            changes = {"is_revoked": True}
+        keys = [replace(key, **changes) for key in building.keys.keys.values()]  # type: ignore[arg-type]
         building.reception._keys = KeySet.of(keys)
     await building.receive(message)
     [answer] = building.answers()
     assert (answer.command_id, answer.state, answer.reason, answer.detail) == ("-", "rejected", "auth", {})
-    assert building.reception.unproved == 1
+    assert (building.reception.unproved, building.revoked) == ((0, 1) if fault == "revoked" else (1, 0))
     assert (await building.journal.standing("centre", EPOCH, 1)).high_water is None
     assert building.heard == []
+
+
+async def test_two_keys_of_the_centre_are_believed_while_it_changes_them(building: Building) -> None:
+    """Each counts in its own epoch; once the old one is revoked, only the new one moves anything."""
+    fresh = Ed25519PrivateKey.from_private_bytes(bytes([9]) * 32)
+    [old] = building.keys.keys.values()
+    new = TrustedKey(b"centre-2", old.issuer, bytes([9]) * 8, old.roles, fresh.public_key())
+    building.reception._keys = KeySet.of([old, new])
+    await building.order(id="by-old")
+    header = cose.Header(new.key_id, Command.CONTENT, GATEWAY, "cmd", new.epoch, 1)
+    await building.receive(cose.sign(header, building.command(id="by-new", priority=1).encode(), fresh))
+    assert [building.states(each)[0] for each in ("by-old", "by-new")] == ["received", "received"]
+    building.reception._keys = KeySet.of([replace(old, is_revoked=True), new])
+    await building.order(id="by-thief")
+    assert building.states("by-thief") == []
+    assert building.revoked == 1
+    header = replace(header, sequence=2)
+    await building.receive(cose.sign(header, building.command(id="again-by-new").encode(), fresh))
+    assert building.states("again-by-new")[0] == "received"
 
 
 async def test_scenario_12_rate(building: Building) -> None:
