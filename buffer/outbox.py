@@ -154,8 +154,10 @@ class Outbox:
         self._added(segment, gone)
         return segment
 
-    def pending(self, *, limit: int, after: Mapping[str, int] | None = None) -> list[Segment]:
-        """Give at most `limit` segments without a receipt: the tiny streams ahead, then in the order of sealing.
+    def pending(
+        self, *, limit: int, after: Mapping[str, int] | None = None, order: Sequence[str] = segments.FIRST
+    ) -> list[Segment]:
+        """Give at most `limit` segments without a receipt: tiers in `order` ahead, then by the time of sealing.
 
         So a schema comes before the first segment that needs it. `after` skips, for each stream, what is numbered up
         to it (already in flight). Fresh segments that should pass a backlog are those that `seal` returned. Segments
@@ -163,7 +165,9 @@ class Outbox:
         """
         while True:
             with self._disk.errors("reading"):
-                found, damaged = segments.pending(self._db, self.epoch, limit, after or {}, self._ledger.pending)
+                found, damaged = segments.pending(
+                    self._db, self.epoch, limit, after or {}, self._ledger.pending, order=order
+                )
             if not damaged or not self._drop_damaged(damaged) or found:
                 return found
 

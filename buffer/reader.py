@@ -91,7 +91,7 @@ class Reader:
     def pending(self, limit: int) -> list[Segment]:
         """Give the first segments without a receipt, in the order in which they were sealed."""
         with self._errors():
-            return segments.pending(self._db, self.epoch, limit, {}, segments.totals(self._db))[0]
+            return segments.pending(self._db, self.epoch, limit, {}, segments.totals(self._db), order=segments.FIRST)[0]
 
     def dropped(self) -> tuple[Dropped, ...]:
         """Give every range that gave way before it was delivered."""

@@ -103,17 +103,24 @@ def totals(connection: sqlite3.Connection) -> dict[str, Total]:
     return {name: Total(some, held) for name, some, held in rows}
 
 
-def pending(
-    connection: sqlite3.Connection, epoch: bytes, limit: int, after: Mapping[str, int], names: Iterable[str]
+def pending(  # noqa: PLR0913 - what a reader may want of it
+    connection: sqlite3.Connection,
+    epoch: bytes,
+    limit: int,
+    after: Mapping[str, int],
+    names: Iterable[str],
+    *,
+    order: Sequence[str],
 ) -> tuple[list[Segment], dict[str, list[int]]]:
     """Give segments without a receipt, and the ids, for each stream, of those met that are damaged.
 
-    Those of FIRST come first, then all in the order of sealing; of each stream those numbered above `after`. `names`
-    are the streams that may have some.
+    Streams of the tiers (a name up to its first ".") in `order` come first, in that order, then the rest; within a tier
+    in the order of sealing; of each stream those numbered above `after`. `names` are the streams that may have some.
     """
+    ranks = {tier: place for place, tier in enumerate(order)}
     found: list[tuple[int, int, str]] = []  # a heap of the best so far: the worst of them on top
     for name in names:
-        rank = FIRST.index(name) if name in FIRST else len(FIRST)
+        rank = ranks.get(name.partition(".")[0], len(ranks))
         query = (
             "SELECT segment.id FROM stream JOIN segment ON segment.stream = stream.id"
             " WHERE stream.name = ? AND received = 0 AND sequence > ? ORDER BY sequence"

@@ -78,4 +78,4 @@ def test_figures_that_cannot_work_are_refused(authority: Authority, figures: dic
     """Settings that would lose order or never connect are refused with what would do."""
     own = authority.issue("gw-0001")
     with pytest.raises(ValueError, match="uplink"):
-        UplinkSettings("h", 1, authority.cert, own.cert, own.key, "g", **figures)
+        UplinkSettings("h", 1, authority.cert, own.cert, own.key, "g", **figures)  # type: ignore[arg-type]  # numbers

@@ -94,6 +94,17 @@ def test_pending_comes_in_the_order_of_sealing_across_streams(outbox: Outbox) ->
     ]
 
 
+def test_pending_comes_in_the_order_of_tiers_that_is_asked_for(outbox: Outbox) -> None:
+    """A tier is a name up to its first point; what no tier names comes last, and a limit keeps the first."""
+    for stream in ("fine", "minute.apt-1.bill", "zz", "minute", "index", "alarm", "fine"):
+        outbox.add(stream, count=0, first_ms=0, last_ms=0, pack=pack)
+    wanted = ["alarm", "index", "minute.apt-1.bill", "minute", "fine", "fine", "zz"]
+    order = ("alarm", "index", "minute", "fine")
+    assert [each.stream for each in outbox.pending(limit=10, order=order)] == wanted
+    assert [each.stream for each in outbox.pending(limit=4, order=order)] == wanted[:4]
+    assert [each.stream for each in outbox.pending(limit=9, order=order, after={"index": 1})] == wanted[:1] + wanted[2:]
+
+
 def test_pending_skips_what_is_in_flight_and_keeps_its_limit(outbox: Outbox) -> None:
     """`after` hides a stream's segments up to a number, and no more than `limit` are given."""
     seal_each(outbox, 5)

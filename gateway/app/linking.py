@@ -35,10 +35,10 @@ class Spooled:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def pending(self, *, limit: int, after: Mapping[str, int]) -> Sequence[Segment]:
+    async def pending(self, *, limit: int, after: Mapping[str, int], order: Sequence[str]) -> Sequence[Segment]:
         """Give what has no receipt; nothing while the disk cannot be read."""
         try:
-            return await self._store.call(self._store.outbox.pending, limit=limit, after=after)
+            return await self._store.call(self._store.outbox.pending, limit=limit, after=after, order=order)
         except StorageError as error:
             log.warning("the backlog cannot be read: %s", error)
             return ()

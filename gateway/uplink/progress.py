@@ -48,10 +48,9 @@ class Progress:
         """Segments sent whose receipt has not come."""
         return sum(len(lane.sent) for lane in self._lanes.values())
 
-    @property
-    def room(self) -> bool:
-        """Whether another segment may go before a receipt comes."""
-        return self.unreceipted < self._ahead
+    def has_room(self, more: int = 0) -> bool:
+        """Whether another segment may go before a receipt comes; `more` than usual, for what must not wait."""
+        return self.unreceipted < self._ahead + more
 
     def cursors(self) -> dict[str, int]:
         """Where to read on in each stream."""
@@ -116,6 +115,19 @@ class Progress:
         lane.patience = 1
         for sequence in [sequence for sequence in lane.sent if lane.done(sequence)]:
             del lane.sent[sequence]
+
+    def settled(self, stream: str, ranges: Sequence[tuple[int, int]]) -> None:
+        """Take it that these ranges are done, whatever else is: where the broker's word counts as a receipt."""
+        lane = self._lane(stream)
+        joined = sorted([(1, lane.upto), *lane.ranges, *ranges] if lane.upto else [*lane.ranges, *ranges])
+        merged: list[tuple[int, int]] = []
+        for first, last in joined:
+            if merged and first <= merged[-1][1] + 1:
+                merged[-1] = (merged[-1][0], max(merged[-1][1], last))
+            else:
+                merged.append((first, last))
+        upto = merged.pop(0)[1] if merged and merged[0][0] == 1 else 0
+        self.received(stream, upto, merged)
 
     def again(self, stream: str, first: int, last: int) -> None:
         """Send a range again, whatever was receipted before: the centre asks for it."""

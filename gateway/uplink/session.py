@@ -9,9 +9,9 @@ to the caller, who sends it again.
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
@@ -20,61 +20,27 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from gateway.uplink.events import Acknowledged, Arrived, Ended, Event, Outgoing, Unheard
 from gateway.uplink.settings import Inbound, UplinkSettings
-from gateway.uplink.tls import LinkError, client_context, why, why_closed
+from gateway.uplink.tls import LinkError, client_context, lost, why, why_closed
+from gateway.uplink.traffic import Traffic, traffic
 
 _ANSWER_S = 15.0
+_GOODBYE_S = 2.0
 _RECEIVE_MAXIMUM = 20
 _NO_SUBSCRIBER = 0x10
 _RETAINED = frozenset({"state", "conn"})
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A message to publish under our topic of `kind`."""
-
-    kind: str
-    payload: bytes
-    qos: int = 1
-    expiry_s: int | None = None
-    correlation: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Acknowledged:
-    """The broker answered a PUBLISH; `refusal` is None, or the failed reason code's name.
-
-    `nobody` where it took the message and had nobody to give it to: no failure, and no delivery either.
-    """
-
-    mid: int
-    refusal: str | None
-    nobody: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Arrived:
-    """A message came; `mid` is 0 where it needs no acknowledgement."""
-
-    message: Inbound
-    mid: int
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """The connection is over."""
-
-    reason: str
-
-
-Event = Acknowledged | Arrived | Ended
-
-
 class Session:
-    """One connection. `wake` is called in the loop whenever `events` may have something new."""
+    """One connection. `wake` is called in the loop whenever `events` may have something new.
+
+    `receive_maximum` and `packet_maximum` (bytes, None for no limit) are what the broker's CONNACK allows.
+    """
 
     def __init__(self, settings: UplinkSettings, wake: Callable[[], None]) -> None:
         self.receive_maximum = 65_535
+        self.packet_maximum: int | None = None
         self._settings = settings
         self._wake = wake
         self._loop = asyncio.get_running_loop()
@@ -82,6 +48,11 @@ class Session:
         self._answer: asyncio.Future[str | None] = self._loop.create_future()
         self._opened = False
         self._prefix = settings.topic("")
+        self._socket: socket.socket | None = None
+        self._closed = Traffic()
+        self._counted = Traffic()
+        self._context: ssl.SSLContext | None = None
+        self._plain: dict[str, Properties] = {}
         client = mqtt.Client(
             CallbackAPIVersion.VERSION2,
             client_id=settings.gateway,
@@ -91,7 +62,9 @@ class Session:
         )
         # Our own window is the only one: paho must hold nothing back.
         client.max_inflight_messages = 0
-        client.on_socket_open = _at_once
+        client.on_socket_open = self._on_socket_open
+        client.on_socket_close = self._on_socket_close
+        client.on_subscribe = self._on_subscribe
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
@@ -101,7 +74,8 @@ class Session:
     async def open(self) -> None:
         """Connect and wait for the broker's CONNACK; raise LinkError."""
         settings = self._settings
-        self._client.tls_set_context(client_context(settings))
+        self._context = client_context(settings)
+        self._client.tls_set_context(self._context)
         will = _properties(PacketTypes.WILLMESSAGE)
         will.WillDelayInterval = settings.will_delay_s
         self._client.will_set(settings.topic("conn"), b"offline", 1, retain=True, properties=will)
@@ -142,10 +116,28 @@ class Session:
             if self._client.is_connected():
                 self.publish(Outgoing("conn", b"offline"))
             self._client.disconnect()  # disconnect first, then stop: the other way round paho's thread waits for ever
-            await self._loop.run_in_executor(None, self._client.loop_stop)
+            stopping = self._loop.run_in_executor(None, self._client.loop_stop)
+            done, _ = await asyncio.wait((stopping,), timeout=_GOODBYE_S)
+            if not done:
+                # Its farewell cannot leave: a line that takes nothing any more, and has not said so.
+                self._hang_up()
+                await stopping
         # paho closes its inner sockets when it is deleted, which a circle of references would put off.
         client = self._client
         client.on_connect = client.on_disconnect = client.on_publish = client.on_message = None
+        client.on_socket_open = client.on_socket_close = client.on_subscribe = None
+
+    def cost(self) -> Traffic:
+        """Give what this connection has cost on the line since the last call."""
+        connection = self._socket
+        now = self._closed if connection is None else traffic(connection)
+        if connection is None and self._context is not None:
+            now = now.plus(lost(self._context))
+        if now.total < self._counted.total:
+            return Traffic()  # it was closed just now, by paho's thread
+        since = now.minus(self._counted)
+        self._counted = now
+        return since
 
     def events(self) -> Sequence[Event]:
         """Take what has happened since the last call."""
@@ -165,15 +157,12 @@ class Session:
         A QoS 1 message has a mid even when the line has just fallen: paho keeps it, and a second `publish` would
         double it.
         """
-        properties = None
-        if message.expiry_s is not None or message.correlation is not None:
-            properties = _properties(PacketTypes.PUBLISH)
-            if message.expiry_s is not None:
-                properties.MessageExpiryInterval = message.expiry_s
-            if message.correlation is not None:
-                properties.CorrelationData = message.correlation
         info = self._client.publish(
-            self._settings.topic(message.kind), message.payload, message.qos, message.kind in _RETAINED, properties
+            self._settings.topic(message.kind),
+            message.payload,
+            message.qos,
+            message.kind in _RETAINED,
+            self._publish_properties(message),
         )
         if message.qos == 0 and info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             return None
@@ -187,6 +176,32 @@ class Session:
     def _abandon(self, dialling: asyncio.Future[None]) -> None:
         if not dialling.cancelled() and dialling.exception() is None:
             self._client.disconnect()
+
+    def _publish_properties(self, message: Outgoing) -> Properties | None:
+        if message.expiry_s is None and message.correlation is None:
+            if message.content is None:
+                return None
+            # Most messages differ in nothing else, and paho takes its time to make properties.
+            plain = self._plain.get(message.content)
+            if plain is None:
+                plain = self._plain[message.content] = _properties(PacketTypes.PUBLISH)
+                plain.ContentType = message.content
+            return plain
+        properties = _properties(PacketTypes.PUBLISH)
+        for name, value in (
+            ("MessageExpiryInterval", message.expiry_s),
+            ("CorrelationData", message.correlation),
+            ("ContentType", message.content),
+        ):
+            if value is not None:
+                setattr(properties, name, value)
+        return properties
+
+    def _hang_up(self) -> None:
+        connection = self._socket
+        if connection is not None:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def _post(self, event: Event) -> None:
         self._events.append(event)
@@ -202,6 +217,17 @@ class Session:
 
     # From here on paho's thread: nothing but handing over.
 
+    def _on_socket_open(self, _client: mqtt.Client, _data: object, connection: object) -> None:
+        if isinstance(connection, socket.socket):
+            # Small messages go as they are: Nagle's algorithm would hold an answer back for the last one's sake.
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._socket = connection
+
+    def _on_socket_close(self, _client: mqtt.Client, _data: object, connection: object) -> None:
+        if isinstance(connection, socket.socket):
+            self._closed = traffic(connection)
+        self._socket = None
+
     def _on_connect(
         self,
         _client: mqtt.Client,
@@ -215,6 +241,7 @@ class Session:
             self._call(self._answered, f"broker {where} refuses us: {code}: check its access rules for {gateway!r}")
             return
         self.receive_maximum = int(getattr(properties, "ReceiveMaximum", 65_535))
+        self.packet_maximum = getattr(properties, "MaximumPacketSize", None)
         self._call(self._answered, None)
 
     def _on_disconnect(
@@ -238,6 +265,13 @@ class Session:
         refusal = f"{code} (0x{code.value:02x})" if code.is_failure else None
         self._post(Acknowledged(mid, refusal, code.value == _NO_SUBSCRIBER))
 
+    def _on_subscribe(
+        self, _client: mqtt.Client, _data: object, _mid: int, codes: list[ReasonCode], _properties: Properties | None
+    ) -> None:
+        refused = next((code for code in codes if code.is_failure), None)
+        if refused is not None:
+            self._post(Unheard(f"{refused} (0x{refused.value:02x})"))
+
     def _on_message(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
         kind = message.topic.removeprefix(self._prefix)
         correlation = getattr(message.properties, "CorrelationData", None)
@@ -247,9 +281,3 @@ class Session:
 
 def _properties(packet: int) -> Properties:
     return Properties(packet)  # type: ignore[no-untyped-call]  # paho leaves it without annotations
-
-
-def _at_once(_client: mqtt.Client, _data: object, sock: object) -> None:
-    """Let small messages go as they are: Nagle's algorithm would hold an answer back for the last one's sake."""
-    if isinstance(sock, socket.socket):
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -3,7 +3,24 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
+
+from gateway.uplink.allowance import Day
+from gateway.uplink.figures import LinkQuality
+
+
+@dataclass(frozen=True, slots=True)
+class Fallback:
+    """The second broker, with the same authority and certificates.
+
+    `after_s`: so long without a connection to the first until the second is tried; `return_s`: so long the first must
+    have answered until it is gone back to.
+    """
+
+    host: str
+    port: int
+    after_s: float = 300.0
+    return_s: float = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +30,8 @@ class UplinkSettings:
     `gateway` is the id in every topic, and the name in the certificate. `window`: PUBLISHes without a PUBACK at one
     time. `ahead`: segments published and not yet receipted by the centre; it keeps a backlog from overflowing the
     broker's queue while the centre is away. Reconnects are spread evenly between `reconnect_min_s` and
-    `reconnect_max_s`.
+    `reconnect_max_s`. `fallback` is a second broker, `metered_bytes` what a day may cost on the line (None: no limit).
+    With `receipts` "puback" the broker's acknowledgement counts in place of the centre's receipt.
     """
 
     host: str
@@ -31,6 +49,9 @@ class UplinkSettings:
     session_expiry_s: int = 7 * 86_400
     will_delay_s: int = 30
     inbound_limit: int = 65_536
+    fallback: Fallback | None = None
+    metered_bytes: int | None = None
+    receipts: Literal["signed", "puback"] = "signed"
 
     def __post_init__(self) -> None:
         """Refuse figures that would lose order or never connect; raise ValueError."""
@@ -76,7 +97,8 @@ class LinkState:
     """The link at one moment, for people and for the control socket. Times are CLOCK_BOOTTIME in milliseconds.
 
     `text` says in a line what is going on, or what is wrong and what to do. `refused_reason` is None while nothing is
-    wrong. `since_boot_ms`: since when it has been connected, or not.
+    wrong. `since_boot_ms`: since when it has been connected, or not. `broker` is the one that is used or tried,
+    `on_fallback` whether it is the second. `puback_receipts`: nobody but the broker says that readings have arrived.
     """
 
     connected: bool
@@ -92,6 +114,11 @@ class LinkState:
     failed: int
     dropped: int
     reconnects: int
+    broker: str
+    on_fallback: bool
+    puback_receipts: bool
+    quality: LinkQuality
+    day: Day
 
 
 class Sealed(Protocol):
@@ -113,8 +140,9 @@ class Sealed(Protocol):
 class Spool(Protocol):
     """What the uplink asks of the outbox, across the hop to its thread."""
 
-    async def pending(self, *, limit: int, after: Mapping[str, int]) -> Sequence[Sealed]:
+    async def pending(self, *, limit: int, after: Mapping[str, int], order: Sequence[str]) -> Sequence[Sealed]:
         """Give at most `limit` segments without a receipt, in each stream above `after` and in order.
 
+        Streams go by their tier, in the `order` given, those of no named tier last; within a tier by time of sealing.
         Fewer than `limit` means that there is no more for now.
         """

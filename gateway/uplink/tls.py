@@ -4,10 +4,12 @@ import datetime as dt
 import socket
 import ssl
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from cryptography import x509
 
 from gateway.uplink.settings import UplinkSettings
+from gateway.uplink.traffic import Traffic, traffic
 
 # X509_V_ERR_* of OpenSSL, as ssl.SSLCertVerificationError.verify_code gives them.
 _NOT_YET_VALID, _EXPIRED, _HOSTNAME, _ADDRESS = 9, 10, 62, 64
@@ -15,6 +17,9 @@ _NOT_YET_VALID, _EXPIRED, _HOSTNAME, _ADDRESS = 9, 10, 62, 64
 
 class LinkError(Exception):
     """No connection came about, or it ended; the text says why and what to do."""
+
+
+_LOST: WeakKeyDictionary[ssl.SSLContext, Traffic] = WeakKeyDictionary()
 
 
 class _Socket(ssl.SSLSocket):
@@ -25,8 +30,14 @@ class _Socket(ssl.SSLSocket):
         try:
             super().do_handshake(block)
         except BaseException:
+            _LOST[self.context] = traffic(self)
             self.close()
             raise
+
+
+def lost(context: ssl.SSLContext) -> Traffic:
+    """Give what the last failed handshake with this context has cost."""
+    return _LOST.get(context, Traffic())
 
 
 def client_context(settings: UplinkSettings) -> ssl.SSLContext:

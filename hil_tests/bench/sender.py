@@ -95,9 +95,9 @@ class Sender:
         """The outbox's epoch."""
         return self._outbox.epoch
 
-    async def pending(self, *, limit: int, after: Mapping[str, int]) -> Sequence[Segment]:
+    async def pending(self, *, limit: int, after: Mapping[str, int], order: Sequence[str]) -> Sequence[Segment]:
         """Serve the uplink, over the hop to the outbox's thread."""
-        return await self._run(partial(self._outbox.pending, limit=limit, after=after))
+        return await self._run(partial(self._outbox.pending, limit=limit, after=after, order=order))
 
     async def seal(self, segments: int = 1, *, ticks: int = 3) -> list[Segment]:
         """Read, commit and seal so many segments of so many ticks each, and tell the uplink."""

@@ -17,6 +17,8 @@ from gateway.clock import Correlation
 from gateway.commands.executor import Shedding
 from gateway.supervise import Supervised
 from gateway.tests.metering import HandClock, Metering
+from gateway.uplink.allowance import Day
+from gateway.uplink.figures import LinkQuality
 from gateway.uplink.settings import LinkState
 
 POWER = Channel("linky.sinsts", "linky", "linky", Quantity.APPARENT_POWER_IMPORT, "VA")
@@ -166,6 +168,19 @@ def test_a_refusal_stands_before_the_state_of_the_link() -> None:
         failed=0,
         dropped=0,
         reconnects=0,
+        broker="broker:8883",
+        on_fallback=False,
+        puback_receipts=False,
+        quality=LinkQuality(
+            puback_ms=(38, 90),
+            covered_ms=3_600_000,
+            up_permille=998,
+            reconnects=2,
+            sent_bytes=1_200_000,
+            received_bytes=300_000,
+            last_failure=("connection to broker:8883 ended: Unspecified error", 7),
+        ),
+        day=Day(budget=None, sent=700_000, received=200_000, held=(), is_known=True),
     )
     assert status.link(state)["text"] == "connected to broker:8883"
     refused = replace(state, refused_reason="not authorized: check it")

@@ -24,17 +24,19 @@ class Shelf:
         self.segments = [Made("fine", number) for number in range(1, count + 1)]
         self.questions = 0
 
-    async def pending(self, *, limit: int, after: Mapping[str, int]) -> Sequence[Made]:
+    async def pending(self, *, limit: int, after: Mapping[str, int], order: Sequence[str]) -> Sequence[Made]:
         """Serve a page."""
         self.questions += 1
-        return [each for each in self.segments if each.sequence > after.get(each.stream, 0)][:limit]
+        found = [each for each in self.segments if each.sequence > after.get(each.stream, 0)]
+        ranks = {tier: place for place, tier in enumerate(order)}
+        return sorted(found, key=lambda each: ranks.get(each.stream.partition(".")[0], len(ranks)))[:limit]
 
 
 async def drain(backlog: Backlog, progress: Progress) -> list[int]:
     """Send whatever there is, and give the numbers in order."""
     order = []
     for _ in range(50):
-        while (segment := backlog.next()) is not None:
+        while (segment := backlog.next(lambda _: True)) is not None:
             progress.sent(segment.stream, segment.sequence, 0)
             order.append(segment.sequence)
         backlog.read_on()

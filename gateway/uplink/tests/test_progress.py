@@ -69,11 +69,11 @@ def test_no_more_than_ahead_is_on_its_way() -> None:
     """While no receipt comes, the number of segments on their way is bounded, over all streams."""
     made = progress(ahead=2)
     made.sent(S, 1, 0)
-    rooms = [made.room]
+    rooms = [made.has_room()]
     made.sent("schema", 1, 0)
-    rooms.append(made.room)
+    rooms.append(made.has_room())
     made.received(S, 1, [])
-    rooms.append(made.room)
+    rooms.append(made.has_room())
     assert rooms == [True, False, True]
 
 
