@@ -6,6 +6,7 @@ caller's to judge.
 """
 
 import asyncio
+import contextlib
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Collection
@@ -13,14 +14,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from gateway.centre.errors import DispatchError, StoreUnavailable
 from gateway.centre.link import ToGateway
 from gateway.centre.signer import Signer
-from gateway.centre.store import Store, read_only
+from gateway.centre.store import Store
+from gateway.centre.tables import read_only
 from gateway.wire.messages import Answer, Command
 
 _NO_SUBSCRIBER = 0x10
 _FAILED = 0x80
 _GRACE_MS = 5_000
+_OTHERS_S = 0.5
+"""So often an answer is looked for that another centre on the same store may have taken."""
 
 T = TypeVar("T")
 
@@ -30,10 +35,6 @@ class OnStore(Protocol):
 
     def __call__(self, work: Callable[[Store], T]) -> Awaitable[T]:
         """Give what `work` gives."""
-
-
-class DispatchError(Exception):
-    """A command could not be sent; the text says why. Nothing left the centre."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +66,14 @@ class Dispatch:
         if left_ms <= 0:
             raise DispatchError(f"command {command.id}: it expired {-left_ms} ms ago: issue it anew")
         async with self._order:  # one cmd topic keeps the order of the numbers
-            number = await self._signer.number(gateway, "cmd", 1)
-            blob = self._signer.sign_as(number, gateway, "cmd", Command.CONTENT, command.encode())
-            await self._on_store(
-                lambda store: store.keep_command(command.id, gateway, number, command.expires_utc_ms, blob)
-            )
+            try:
+                number = await self._signer.number(gateway, "cmd", 1)
+                blob = self._signer.sign_as(number, gateway, "cmd", Command.CONTENT, command.encode())
+                await self._on_store(
+                    lambda store: store.keep_command(command.id, gateway, number, command.expires_utc_ms, blob)
+                )
+            except StoreUnavailable as error:
+                raise DispatchError(f"command {command.id}: {error}: issue it anew") from error
             mid = self._publish(
                 ToGateway(
                     gateway,
@@ -95,7 +99,7 @@ class Dispatch:
         """Give every answer to a command so far, in order of arrival."""
         with read_only(self._database) as database:
             rows = database.execute(
-                "SELECT payload, gateway, arrived_utc_ms FROM answer WHERE command = ? ORDER BY rowid", (command,)
+                "SELECT payload, gateway, arrived_utc_ms FROM answer WHERE command = ? ORDER BY id", (command,)
             ).fetchall()
         return [ReceivedAnswer(Answer.decode(payload), gateway, when) for payload, gateway, when in rows]
 
@@ -112,7 +116,8 @@ class Dispatch:
                 for received in self.answers(command):
                     if received.answer.state in states:
                         return received
-                await self._news.wait()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._news.wait(), _OTHERS_S)
 
     async def heard(self) -> None:
         """Wake those who wait: answers have been committed."""

@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from gateway.centre.judge import Genuine, Judge, Refusal
-from gateway.centre.store import Outcome, Store, StreamKey
+from gateway.centre.contents import StreamKey
+from gateway.centre.judge import ALARMS, Genuine, Judge, Refusal
+from gateway.centre.store import Single, Store
 from gateway.wire.errors import MalformedMessage
 from gateway.wire.messages import Alarm, Birth
 
@@ -32,22 +33,22 @@ def take(store: Store, judge: Judge, batch: Sequence[Arrival]) -> Taken:
     """Commit what is genuine, count what is not; raise sqlite3.Error, and then nothing of the batch counts."""
     taken = Taken()
     kept: list[tuple[Genuine, int]] = []
+    alarms: list[Single] = []
+    births: list[Single] = []
     for arrival in batch:
         verdict = judge.judge(arrival.topic, arrival.payload)
         if isinstance(verdict, Refusal):
             taken.tallies[verdict.value] += 1
         elif verdict.header.content == Birth.CONTENT:
-            _birth(store, verdict, arrival.utc_ms, taken)
-        elif verdict.header.content == Alarm.CONTENT:
-            store.keep_alarm(verdict, arrival.utc_ms)
-            taken.tallies["alarms"] += 1
+            births.append(Single(verdict, arrival.utc_ms))
+        elif verdict.header.content == Alarm.CONTENT and verdict.header.stream != ALARMS:
+            alarms.append(Single(verdict, arrival.utc_ms))
         elif verdict.header.stream != "evt":
             kept.append((verdict, arrival.utc_ms))
-    outcomes = store.commit(kept, taken.tallies)
-    for (genuine, _), outcome in zip(kept, outcomes, strict=True):
-        header = genuine.header
-        if outcome is not Outcome.CONFLICT:
-            taken.due.add((header.gateway, header.epoch, header.stream))
+    for each in births:
+        _birth(store, each.genuine, each.utc_ms, taken)
+    if kept or alarms or taken.tallies:
+        taken.due = store.commit(kept, taken.tallies, alarms).due
     return taken
 
 

@@ -12,20 +12,32 @@ from enum import Enum
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from gateway.wire import cose
+from gateway.wire.enrolling import Renewal
 from gateway.wire.errors import MalformedMessage, SignatureError
 from gateway.wire.keys import KeySet
-from gateway.wire.messages import Alarm, Answer, Birth, ClockRecord, TimeRequest
+from gateway.wire.messages import Alarm, Answer, Birth, ClockRecord, Dropped, TimeRequest
 from gateway.wire.packing import CONTENT as SEGMENT
 from gateway.wire.schema import Schema
 
 _TOPIC = re.compile(r"gw/v1/([^/]+)/(tele/[^/]+|evt/[^/]+|state|ack)")
 
 _CONTENTS: Mapping[str, frozenset[str]] = {
-    "tele": frozenset({SEGMENT, Schema.CONTENT, ClockRecord.CONTENT}),
-    "evt": frozenset({Alarm.CONTENT, TimeRequest.CONTENT}),
+    "tele": frozenset({SEGMENT, Schema.CONTENT, ClockRecord.CONTENT, Dropped.CONTENT}),
+    "evt": frozenset({Alarm.CONTENT, TimeRequest.CONTENT, Renewal.CONTENT}),
     "state": frozenset({Birth.CONTENT}),
     "ack": frozenset({Answer.CONTENT}),
 }
+
+
+ALARMS = "alarm"
+"""The chained stream of alarms; one that the gateway could not store is said singly, in the stream `evt`."""
+
+_OWN_STREAM: Mapping[str, str] = {
+    Schema.CONTENT: "schema",
+    ClockRecord.CONTENT: "clock",
+    Dropped.CONTENT: "dropped",
+}
+"""What has a stream of its own; segments are in all others."""
 
 
 class Refusal(Enum):
@@ -69,9 +81,20 @@ class Judge:
             return Refusal.BAD_SIGNATURE
         except MalformedMessage:
             return Refusal.MALFORMED
-        kind, _, stream = place.partition("/")
         header = verified.header
-        wanted = stream if kind == "tele" else kind
-        if header.gateway != gateway or header.stream != wanted or header.content not in _CONTENTS[kind]:
+        if header.gateway != gateway or not _in_place(place, header):
             return Refusal.MISPLACED
         return Genuine(header, verified.payload, message)
+
+
+def _in_place(place: str, header: cose.Header) -> bool:
+    """Tell whether stream and content are such as may stand under that topic."""
+    kind, _, what = place.partition("/")
+    if header.content not in _CONTENTS[kind]:
+        return False
+    if kind == "tele":
+        own = _OWN_STREAM.get(header.content)
+        return header.stream == what and (what == own if own else what not in _OWN_STREAM.values() and what != ALARMS)
+    if what == ALARMS:
+        return header.content == Alarm.CONTENT and header.stream in (ALARMS, "evt")
+    return header.stream == kind

@@ -56,13 +56,17 @@ class ToGateway:
 
 
 class Link:
-    """The connection; callbacks run in the loop. `on_answer` gets mid and the PUBACK's reason code."""
+    """The connection; callbacks run in the loop, and `connected` is set while it is up.
+
+    `on_answer` gets mid and the PUBACK's reason code.
+    """
 
     def __init__(
         self,
         settings: CentreSettings,
         on_message: Callable[[Delivered], None],
         on_answer: Callable[[int, int], None],
+        connected: asyncio.Event,
     ) -> None:
         self._settings = settings
         self._loop = asyncio.get_running_loop()
@@ -83,7 +87,7 @@ class Link:
         client.on_publish = self._on_publish
         client.on_message = self._on_message
         self._client = client
-        self.connected = asyncio.Event()
+        self.connected = connected
 
     def start(self) -> None:
         """Begin to connect, and go on until `stop`."""

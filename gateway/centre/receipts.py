@@ -8,8 +8,8 @@ never comes.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from gateway.centre.contents import StreamKey
 from gateway.centre.coverage import Coverage
-from gateway.centre.store import StreamKey
 from gateway.wire.messages import Receipt, Resend
 
 RANGES_MAX = 256
@@ -41,18 +41,16 @@ class Holes:
         self._after_ms = after_ms
         self._holes: dict[StreamKey, _Hole] = {}
 
-    def due(self, streams: Iterable[tuple[StreamKey, Coverage]], now_ms: int) -> Iterator[tuple[StreamKey, Resend]]:
-        """Give the requests to send now."""
-        for key, coverage in streams:
-            gap = next(coverage.gaps(), None)
-            if gap is None:
-                self._holes.pop(key, None)
-                continue
-            first, last = gap
-            hole = self._holes.get(key)
+    def due(self, gaps: Iterable[tuple[StreamKey, tuple[int, int]]], now_ms: int) -> Iterator[tuple[StreamKey, Resend]]:
+        """Give the requests to send now; `gaps` are the lowest gap of each stream that has one."""
+        held = self._holes
+        self._holes = {}
+        for key, (first, last) in gaps:
+            hole = held.get(key)
             if hole is None or hole.first != first:  # it fills: give it time
-                self._holes[key] = _Hole(first, now_ms + self._after_ms, self._after_ms)
+                hole = _Hole(first, now_ms + self._after_ms, self._after_ms)
             elif now_ms >= hole.due_ms:
                 hole.wait_ms = min(hole.wait_ms * 2, _WAIT_MAX_MS)
                 hole.due_ms = now_ms + hole.wait_ms
                 yield key, Resend(key[1], key[2], first, min(last, first + RESEND_MAX - 1))
+            self._holes[key] = hole

@@ -21,6 +21,15 @@ class Signer:
         self._reserve = reserve
         self._numbers: dict[tuple[str, str], tuple[int, int]] = {}
 
+    @property
+    def key_id(self) -> bytes:
+        """The id of the key that it signs with."""
+        return self._key.key_id
+
+    def renew(self) -> None:
+        """Leave what is left of the numbers that were taken: the next ones are above all that others have taken."""
+        self._numbers.clear()
+
     async def sign(self, gateway: str, stream: str, content: str, payload: bytes, *, block: int = _BLOCK) -> bytes:
         """Sign the next message of a stream to a gateway."""
         return self.sign_as(await self.number(gateway, stream, block), gateway, stream, content, payload)

@@ -1,70 +1,23 @@
 """What the centre has committed, in one SQLite file: every signed message as it came, and what follows from it.
 
 A receipt is only sent for what this file holds. Duplicates are dropped by (gateway, epoch, stream, sequence); hash
-chains are checked link by link, as soon as both ends of a link are there. One thread writes; whoever reads opens the
-file again.
+chains are checked link by link. One thread of each centre writes; whoever reads opens the file again.
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Self
 
+from gateway.centre import chain, contents, islands
+from gateway.centre.contents import Brought, StreamKey
 from gateway.centre.coverage import Coverage
 from gateway.centre.judge import Genuine
+from gateway.centre.tables import open_store, transaction
 from gateway.wire import cose
-from gateway.wire.errors import MalformedMessage
-from gateway.wire.messages import Answer
-from gateway.wire.packing import CONTENT as SEGMENT
-from gateway.wire.schema import Schema
-
-StreamKey = tuple[str, bytes, str]
-"""Gateway, epoch, stream."""
-
-_TABLES = """
-CREATE TABLE IF NOT EXISTS stream (
-    id INTEGER PRIMARY KEY, gateway TEXT NOT NULL, epoch BLOB NOT NULL, name TEXT NOT NULL,
-    UNIQUE (gateway, epoch, name)
-) STRICT;
-CREATE TABLE IF NOT EXISTS message (
-    stream INTEGER NOT NULL REFERENCES stream, sequence INTEGER NOT NULL, content TEXT NOT NULL, digest BLOB NOT NULL,
-    previous BLOB, schema BLOB, arrived_utc_ms INTEGER NOT NULL, readings INTEGER, blob BLOB NOT NULL,
-    UNIQUE (stream, sequence)
-) STRICT;
-CREATE INDEX IF NOT EXISTS undecoded ON message (content, schema) WHERE readings IS NULL;
-CREATE TABLE IF NOT EXISTS schema (
-    gateway TEXT NOT NULL, id BLOB NOT NULL, payload BLOB NOT NULL, PRIMARY KEY (gateway, id)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS birth (
-    gateway TEXT PRIMARY KEY, arrived_utc_ms INTEGER NOT NULL, payload BLOB NOT NULL
-) STRICT;
-CREATE TABLE IF NOT EXISTS alarm (
-    gateway TEXT NOT NULL, epoch BLOB NOT NULL, sequence INTEGER NOT NULL, arrived_utc_ms INTEGER NOT NULL,
-    payload BLOB NOT NULL, PRIMARY KEY (gateway, epoch, sequence)
-) STRICT;
-CREATE TABLE IF NOT EXISTS answer (
-    command TEXT NOT NULL, gateway TEXT NOT NULL, arrived_utc_ms INTEGER NOT NULL, payload BLOB NOT NULL
-) STRICT;
-CREATE INDEX IF NOT EXISTS answer_command ON answer (command);
-CREATE TABLE IF NOT EXISTS command (
-    id TEXT PRIMARY KEY, gateway TEXT NOT NULL, sequence INTEGER NOT NULL, expires_utc_ms INTEGER NOT NULL,
-    undelivered INTEGER NOT NULL DEFAULT 0, blob BLOB NOT NULL
-) STRICT;
-CREATE TABLE IF NOT EXISTS counter (
-    epoch BLOB NOT NULL, gateway TEXT NOT NULL, stream TEXT NOT NULL, value INTEGER NOT NULL,
-    PRIMARY KEY (epoch, gateway, stream)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS tally (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-"""
-
-_ISLANDS = """
-SELECT min(sequence), max(sequence) FROM (
-    SELECT sequence, sequence - row_number() OVER (ORDER BY sequence) AS island FROM message WHERE stream = ?
-) GROUP BY island ORDER BY 1
-"""
 
 
 class Outcome(Enum):
@@ -77,229 +30,194 @@ class Outcome(Enum):
 
 
 @dataclass(slots=True)
-class _Stream:
-    number: int
-    coverage: Coverage
+class Committed:
+    """What became of a batch: an outcome for each message, and the streams whose receipt is due."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    due: set[StreamKey] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Single:
+    """A birth or an alarm that is no part of a chain, and when it came (UTC, ms)."""
+
+    genuine: Genuine
+    utc_ms: int
 
 
 class Store:
-    """The centre's file; open, use and close it in one thread."""
+    """The centre's file; open, use and close it in one thread. `taker` names this centre among those that share it."""
 
-    def __init__(self, database: sqlite3.Connection) -> None:
-        self._database = database
-        self._streams: dict[StreamKey, _Stream] = {}
-        for number, gateway, epoch, name in database.execute("SELECT id, gateway, epoch, name FROM stream"):
-            coverage = Coverage(database.execute(_ISLANDS, (number,)))
-            self._streams[gateway, epoch, name] = _Stream(number, coverage)
+    def __init__(self, database: sqlite3.Connection, taker: str = "centre") -> None:
+        self.database = database
+        self.taker = taker
 
     @classmethod
-    def open(cls, path: Path) -> Self:
-        """Open or make the file; raise sqlite3.Error."""
-        database = sqlite3.connect(path, isolation_level=None)
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=100"):
-            database.execute(f"PRAGMA {pragma}").fetchall()
-        database.executescript(_TABLES)
-        return cls(database)
+    def open(cls, path: Path, taker: str = "centre") -> Self:
+        """Open or make the file; raise StoreUnusable, or sqlite3.Error."""
+        return cls(open_store(path), taker)
 
     def close(self) -> None:
         """Close the file."""
-        self._database.close()
+        self.database.close()
 
-    def commit(self, arrived: Sequence[tuple[Genuine, int]], tallies: dict[str, int]) -> list[Outcome]:
-        """Commit messages, each with its arrival time (UTC, ms), in one synced transaction; the outcomes in order.
+    def commit(
+        self, arrived: Sequence[tuple[Genuine, int]], tallies: Mapping[str, int], alarms: Sequence[Single] = ()
+    ) -> Committed:
+        """Commit chained messages, each with its arrival time (UTC, ms), in one synced transaction.
 
-        `tallies` are counts to add in the same transaction; duplicates, conflicts and chain breaks are added here.
+        `alarms` are those said singly. `tallies` are counts to add in the same transaction; those of what was
+        committed are added here. Where it fails nothing of it counts.
         """
-        tallies = dict(tallies)
-        touched: list[tuple[Coverage, int]] = []
-        outcomes: list[Outcome] = []
-        known = set(self._streams)
-        try:
-            with self._transaction():
-                for genuine, when in arrived:
-                    outcome = self._insert(genuine, when, touched, tallies)
-                    outcomes.append(outcome)
-                    if outcome is not Outcome.NEW:
-                        _count(tallies, outcome.value)
-                self._add_tallies(tallies)
-        except BaseException:
-            for key in self._streams.keys() - known:  # their rows are gone with the transaction
-                del self._streams[key]
-            raise
-        for coverage, sequence in touched:
-            coverage.add(sequence)
-        return outcomes
+        brought, done = Brought(Counter(tallies)), Committed()
+        streams: dict[StreamKey, int] = {}
+        with transaction(self.database):
+            for genuine, when in arrived:
+                header = genuine.header
+                key = (header.gateway, header.epoch, header.stream)
+                if key not in streams:
+                    streams[key] = contents.stream_number(self.database, key)
+                outcome = self._insert(streams[key], genuine, when, brought)
+                done.outcomes.append(outcome)
+                if outcome is not Outcome.NEW:
+                    brought.tallies[outcome.value] += 1
+                if outcome is not Outcome.CONFLICT:
+                    brought.due.add(key)
+            for alarm in alarms:
+                contents.keep_alarm(self.database, alarm.genuine, alarm.utc_ms, brought)
+            for stream, ranges in brought.settled.items():
+                for first, last in islands.joined(ranges):
+                    islands.add(self.database, stream, first, last)
+            self.add_tallies(brought.tallies)
+        done.due = brought.due
+        return done
 
-    def coverage(self, key: StreamKey) -> Coverage:
-        """Give what has been committed of a stream; an empty one where nothing has."""
-        stream = self._streams.get(key)
-        return Coverage() if stream is None else stream.coverage
+    def coverage(self, key: StreamKey, limit: int = -1) -> Coverage:
+        """Give what is settled of a stream, its lowest `limit` ranges; an empty one where nothing is."""
+        number = self._number(key)
+        return Coverage() if number is None else islands.coverage(self.database, number, limit)
 
-    def streams(self) -> Iterator[tuple[StreamKey, Coverage]]:
-        """Give every stream and what has been committed of it."""
-        for key, stream in self._streams.items():
-            yield key, stream.coverage
+    def streams(self) -> list[StreamKey]:
+        """Name every stream."""
+        return self.database.execute("SELECT gateway, epoch, name FROM stream ORDER BY id").fetchall()
+
+    def lowest_gaps(self) -> Iterator[tuple[StreamKey, tuple[int, int]]]:
+        """Give the lowest gap of each stream that has one: what is missing below its highest number."""
+        last = 0
+        for stream, low, high in islands.gaps(self.database):
+            if stream != last:
+                last = stream
+                query = "SELECT gateway, epoch, name FROM stream WHERE id = ?"
+                yield self.database.execute(query, (stream,)).fetchone(), (low, high)
+
+    def missing(self) -> int:
+        """Count the messages that are missing below the highest number of their streams."""
+        return islands.missing(self.database)
 
     def keep_birth(self, gateway: str, when: int, payload: bytes) -> None:
-        """Keep the last birth of a gateway."""
-        self._database.execute("INSERT OR REPLACE INTO birth VALUES (?, ?, ?)", (gateway, when, payload))
-
-    def keep_alarm(self, genuine: Genuine, when: int) -> None:
-        """Keep an alarm; one that came before is dropped."""
-        header = genuine.header
-        self._database.execute(
-            "INSERT OR IGNORE INTO alarm VALUES (?, ?, ?, ?, ?)",
-            (header.gateway, header.epoch, header.sequence, when, genuine.payload),
+        """Keep the last birth of a gateway; a repeated one costs nothing."""
+        self.database.execute(
+            "INSERT INTO birth VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET arrived_utc_ms = ?2, payload = ?3"
+            " WHERE payload <> ?3",
+            (gateway, when, payload),
         )
 
     def keep_command(self, command: str, gateway: str, sequence: int, expires_utc_ms: int, blob: bytes) -> None:
         """Keep a command before it is sent; raise sqlite3.IntegrityError where its id was used before."""
-        self._database.execute(
+        self.database.execute(
             "INSERT INTO command VALUES (?, ?, ?, ?, 0, ?)", (command, gateway, sequence, expires_utc_ms, blob)
         )
 
     def mark_undelivered(self, command: str) -> None:
         """Note that a command found no gateway."""
-        self._database.execute("UPDATE command SET undelivered = 1 WHERE id = ?", (command,))
+        self.database.execute("UPDATE command SET undelivered = 1 WHERE id = ?", (command,))
 
     def unanswered(self, before_utc_ms: int) -> list[str]:
         """Mark and name the commands that expired before that moment without any answer."""
-        rows = self._database.execute(
-            "UPDATE command SET undelivered = 1 WHERE undelivered = 0 AND expires_utc_ms < ?"
-            " AND NOT EXISTS (SELECT 1 FROM answer WHERE answer.command = command.id) RETURNING id",
-            (before_utc_ms,),
+        where = (
+            "WHERE undelivered = 0 AND expires_utc_ms < ?"
+            " AND NOT EXISTS (SELECT 1 FROM answer WHERE answer.command = command.id)"
         )
+        found = self.database.execute(f"SELECT id FROM command {where}", (before_utc_ms,)).fetchall()  # noqa: S608 - a constant
+        if not found:
+            return []  # an UPDATE that changes nothing would wait for the others' transactions
+        rows = self.database.execute(f"UPDATE command SET undelivered = 1 {where} RETURNING id", (before_utc_ms,))  # noqa: S608 - a constant
         return [row[0] for row in rows.fetchall()]
 
     def reserve(self, epoch: bytes, gateway: str, stream: str, count: int) -> int:
         """Take the next `count` numbers of one of our own streams for good and give the first."""
-        row = self._database.execute(
+        row = self.database.execute(
             "INSERT INTO counter VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET value = value + ?4 RETURNING value",
             (epoch, gateway, stream, count),
         ).fetchall()
         return int(row[0][0]) - count + 1
 
-    def undecoded(self, content: str, limit: int) -> list[tuple[int, bytes, bytes]]:
-        """Give row number, schema payload and blob of messages that can be decoded and are not counted yet."""
-        return self._database.execute(
-            "SELECT message.rowid, schema.payload, message.blob FROM message"
-            " JOIN stream ON stream.id = message.stream"
-            " JOIN schema ON schema.gateway = stream.gateway AND schema.id = message.schema"
-            " WHERE message.readings IS NULL AND message.content = ? LIMIT ?",
-            (content, limit),
-        ).fetchall()
-
-    def undecoded_count(self, content: str) -> int:
-        """Say how many messages still wait to be decoded."""
-        query = "SELECT count(*) FROM message WHERE readings IS NULL AND content = ?"
-        return int(self._database.execute(query, (content,)).fetchone()[0])
-
-    def counted(self, counts: Sequence[tuple[int, int]], tallies: dict[str, int]) -> None:
-        """Note how many readings rows hold, as (readings, row number)."""
-        with self._transaction():
-            self._database.executemany("UPDATE message SET readings = ? WHERE rowid = ?", counts)
-            self._add_tallies(tallies)
-
     def tallies(self) -> dict[str, int]:
         """Give every count that has been kept, over all the life of the file."""
-        return dict(self._database.execute("SELECT name, value FROM tally").fetchall())
+        return dict(self.database.execute("SELECT name, value FROM tally").fetchall())
+
+    def add_tallies(self, tallies: Mapping[str, int]) -> None:
+        """Add to counts, within the transaction of what they count."""
+        self.database.executemany(
+            "INSERT INTO tally VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = value + ?2",
+            [each for each in tallies.items() if each[1]],
+        )
 
     def births(self) -> list[tuple[str, bytes]]:
         """Give the last birth of each gateway."""
-        return self._database.execute("SELECT gateway, payload FROM birth").fetchall()
+        return self.database.execute("SELECT gateway, payload FROM birth").fetchall()
 
-    def _insert(
-        self, genuine: Genuine, when: int, touched: list[tuple[Coverage, int]], tallies: dict[str, int]
-    ) -> Outcome:
+    def lease(self, name: str, now_utc_ms: int, lasts_ms: int) -> bool:
+        """Take or renew what one centre alone may hold at a time; give whether it is held now.
+
+        One that its holder has not renewed is free, and so is one that a clock set back would hold for ever.
+        """
+        row = self.database.execute("SELECT holder, until_utc_ms FROM lease WHERE name = ?", (name,)).fetchone()
+        if row is not None and row[0] != self.taker and now_utc_ms <= row[1] <= now_utc_ms + lasts_ms:
+            return False
+        with transaction(self.database):
+            taken = self.database.execute(
+                "INSERT INTO lease VALUES (?1, ?2, ?3 + ?4)"
+                " ON CONFLICT DO UPDATE SET holder = ?2, until_utc_ms = ?3 + ?4"
+                " WHERE holder = ?2 OR until_utc_ms < ?3 OR until_utc_ms > ?3 + ?4",
+                (name, self.taker, now_utc_ms, lasts_ms),
+            )
+            return taken.rowcount == 1
+
+    def release(self) -> None:
+        """Give back every lease that is held."""
+        self.database.execute("DELETE FROM lease WHERE holder = ?", (self.taker,))
+
+    def _insert(self, stream: int, genuine: Genuine, when: int, brought: Brought) -> Outcome:
         header = genuine.header
-        stream = self._stream((header.gateway, header.epoch, header.stream))
         digest = cose.digest(genuine.blob)
-        execute = self._database.execute
-        there = dict(
-            execute(
-                "SELECT sequence, digest FROM message WHERE stream = ? AND sequence BETWEEN ? AND ?",
-                (stream.number, header.sequence - 1, header.sequence),
-            ).fetchall()
-        )
-        if header.sequence in there:
-            return Outcome.DUPLICATE if there[header.sequence] == digest else Outcome.CONFLICT
+        execute = self.database.execute
+        there = execute(
+            "SELECT digest FROM message WHERE stream = ? AND sequence = ?", (stream, header.sequence)
+        ).fetchone()
+        if there is not None:
+            return Outcome.DUPLICATE if there[0] == digest else Outcome.CONFLICT
         execute(
-            "INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, NULL, ?)",
+            "INSERT INTO message (stream, sequence, content, digest, previous, schema, taker, arrived_utc_ms, blob)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                stream.number,
+                stream,
                 header.sequence,
                 header.content,
                 digest,
                 header.previous,
                 header.schema,
+                self.taker,
                 when,
                 genuine.blob,
             ),
         )
-        touched.append((stream.coverage, header.sequence))
-        self._follow(genuine, when, tallies)
-        before = cose.FIRST_PREVIOUS if header.sequence == 1 else there.get(header.sequence - 1)
-        if before is not None and before != header.previous:
-            _count(tallies, "chain_breaks")
-        after = execute(
-            "SELECT previous FROM message WHERE stream = ? AND sequence = ?", (stream.number, header.sequence + 1)
-        ).fetchall()
-        if after and after[0][0] != digest:
-            _count(tallies, "chain_breaks")
+        brought.settled.setdefault(stream, []).append((header.sequence, header.sequence))
+        brought.tallies["chain_breaks"] += chain.follow(self.database, stream, header.sequence, header.previous, digest)
+        contents.follow(self.database, genuine, when, brought)
         return Outcome.NEW
 
-    def _follow(self, genuine: Genuine, when: int, tallies: dict[str, int]) -> None:
-        """Keep what a new message brings besides itself, in the same transaction."""
-        gateway, payload = genuine.header.gateway, genuine.payload
-        execute = self._database.execute
-        try:
-            if genuine.header.content == SEGMENT:
-                _count(tallies, "segments")
-            elif genuine.header.content == Schema.CONTENT:
-                identity = Schema.decode(payload).id
-                execute("INSERT OR IGNORE INTO schema VALUES (?, ?, ?)", (gateway, identity, payload))
-            elif genuine.header.content == Answer.CONTENT:
-                command = Answer.decode(payload).command_id
-                execute("INSERT INTO answer VALUES (?, ?, ?, ?)", (command, gateway, when, payload))
-        except MalformedMessage:  # signed by its gateway, and kept as it is; only its content says nothing to us
-            _count(tallies, "unreadable")
-
-    def _stream(self, key: StreamKey) -> _Stream:
-        stream = self._streams.get(key)
-        if stream is None:
-            self._database.execute("INSERT OR IGNORE INTO stream (gateway, epoch, name) VALUES (?, ?, ?)", key)
-            row = self._database.execute(
-                "SELECT id FROM stream WHERE gateway = ? AND epoch = ? AND name = ?", key
-            ).fetchall()
-            stream = self._streams[key] = _Stream(row[0][0], Coverage())
-        return stream
-
-    def _add_tallies(self, tallies: dict[str, int]) -> None:
-        self._database.executemany(
-            "INSERT INTO tally VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = value + ?2", tallies.items()
-        )
-
-    def _transaction(self) -> "_Transaction":
-        return _Transaction(self._database)
-
-
-class _Transaction:
-    """BEGIN IMMEDIATE ... COMMIT, or ROLLBACK on any error."""
-
-    def __init__(self, database: sqlite3.Connection) -> None:
-        self._database = database
-
-    def __enter__(self) -> None:
-        self._database.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
-        self._database.execute("COMMIT" if kind is None else "ROLLBACK")
-
-
-def _count(tallies: dict[str, int], name: str) -> None:
-    tallies[name] = tallies.get(name, 0) + 1
-
-
-def read_only(path: Path) -> closing[sqlite3.Connection]:
-    """Open the file for questions, from any thread, while the centre writes it or after."""
-    return closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True))
+    def _number(self, key: StreamKey) -> int | None:
+        query = "SELECT id FROM stream WHERE gateway = ? AND epoch = ? AND name = ?"
+        row = self.database.execute(query, key).fetchone()
+        return None if row is None else int(row[0])

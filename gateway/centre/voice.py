@@ -5,9 +5,9 @@ Everything goes on the gateway's `receipt` topic. Nothing is queued without a co
 
 from collections.abc import Callable, Iterable
 
+from gateway.centre.contents import StreamKey
 from gateway.centre.link import ToGateway
 from gateway.centre.signer import Signer
-from gateway.centre.store import StreamKey
 from gateway.wire.messages import Birth, Heartbeat, Receipt, Resend, TimeReply
 
 _STREAM = "receipt"
@@ -44,6 +44,10 @@ class Voice:
         number = await self._signer.number(gateway, _STREAM)
         blob = self._signer.sign_as(number, gateway, _STREAM, TimeReply.CONTENT, TimeReply(nonce, utc_ms()).encode())
         self._publish(ToGateway(gateway, _STREAM, blob, expiry_s=_TIME_EXPIRY_S, content=TimeReply.CONTENT))
+
+    async def reply(self, gateway: str, content: str, payload: bytes) -> bool:
+        """Answer a question of another kind; give whether there was a connection to say it over."""
+        return await self._say(gateway, content, payload, expiry_s=_RECEIPT_EXPIRY_S)
 
     async def _say(
         self, gateway: str, content: str, payload: bytes, *, qos: int = 1, expiry_s: int | None = None

@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Self
 
-from gateway.centre.dispatch import DispatchError
+from gateway.centre.errors import DispatchError
 from gateway.centre.service import Centre
 from gateway.wire.messages import Answer
 from hil_tests.bench.processes import Agent, Bench

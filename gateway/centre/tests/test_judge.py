@@ -5,7 +5,7 @@ import pytest
 from gateway.centre.judge import Genuine, Judge, Refusal
 from gateway.centre.tests.speaker import Speaker, key_set
 from gateway.wire.keys import KeySet
-from gateway.wire.messages import Alarm, Answer, Birth
+from gateway.wire.messages import Alarm, Answer, Birth, ClockRecord, Dropped, TimeRequest
 from gateway.wire.packing import CONTENT as SEGMENT
 
 ONE, TWO = Speaker(), Speaker("gw-0002", b"gw-0002-2026")
@@ -43,6 +43,13 @@ def test_altered_message_is_refused() -> None:
         ("gw/v1/gw-0001/tele/fine", "fine", Answer.CONTENT),
         ("gw/v1/gw-0001/ack", "ack", SEGMENT),
         ("gw/v1/gw-0001/evt/alarm", "evt", Birth.CONTENT),
+        ("gw/v1/gw-0001/evt/alarm", "fine", Alarm.CONTENT),
+        ("gw/v1/gw-0001/evt/time", "alarm", TimeRequest.CONTENT),
+        ("gw/v1/gw-0001/tele/alarm", "alarm", Alarm.CONTENT),
+        ("gw/v1/gw-0001/tele/alarm", "alarm", SEGMENT),
+        ("gw/v1/gw-0001/tele/dropped", "dropped", SEGMENT),
+        ("gw/v1/gw-0001/tele/clock", "clock", Dropped.CONTENT),
+        ("gw/v1/gw-0001/tele/fine", "fine", ClockRecord.CONTENT),
         ("gw/v1/gw-0001/state", "state", Alarm.CONTENT),
         ("gw/v1/gw-0001/cmd", "cmd", SEGMENT),
         ("gw/v2/gw-0001/tele/fine", "fine", SEGMENT),
@@ -53,6 +60,21 @@ def test_altered_message_is_refused() -> None:
 def test_genuine_message_in_a_wrong_place_is_refused(topic: str, stream: str, content: str) -> None:
     """A signature does not carry a message into another stream, kind or contract."""
     assert JUDGE.judge(topic, ONE.say(stream, 1, content)) is Refusal.MISPLACED
+
+
+@pytest.mark.parametrize(
+    ("topic", "stream", "content"),
+    [
+        ("evt/alarm", "alarm", Alarm.CONTENT),
+        ("evt/alarm", "evt", Alarm.CONTENT),
+        ("tele/dropped", "dropped", Dropped.CONTENT),
+        ("tele/clock", "clock", ClockRecord.CONTENT),
+        ("tele/minute.apt-12.research", "minute.apt-12.research", SEGMENT),
+    ],
+)
+def test_each_stream_has_its_topic(topic: str, stream: str, content: str) -> None:
+    """An alarm is chained, or said singly where it could not be stored; a dwelling's stream is one like any other."""
+    assert isinstance(JUDGE.judge(f"gw/v1/gw-0001/{topic}", ONE.say(stream, 1, content)), Genuine)
 
 
 @pytest.mark.parametrize("message", [b"", b"\xd2", b"\xff" * 200, b"\xd2\x84" + bytes(50)])

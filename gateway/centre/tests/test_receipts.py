@@ -1,8 +1,8 @@
 """Which receipts and requests are due."""
 
+from gateway.centre.contents import StreamKey
 from gateway.centre.coverage import Coverage
 from gateway.centre.receipts import RANGES_MAX, RESEND_MAX, Holes, receipt
-from gateway.centre.store import StreamKey
 from gateway.wire.messages import Receipt, Resend
 
 KEY: StreamKey = ("gw-0001", b"epoch-01", "fine")
@@ -24,8 +24,8 @@ def test_receipt_of_a_sieve_is_bounded() -> None:
 
 def test_hole_is_asked_for_after_a_while_and_ever_more_rarely() -> None:
     """A hole has time to fill by itself; then it is asked for at growing intervals."""
-    holes, coverage = Holes(1_000), Coverage([(1, 3), (6, 9)])
-    asked = [now for now in range(0, 20_000, 500) if list(holes.due([(KEY, coverage)], now))]
+    holes = Holes(1_000)
+    asked = [now for now in range(0, 20_000, 500) if list(holes.due([(KEY, (4, 5))], now))]
     assert asked == [1_000, 3_000, 7_000, 15_000]
 
 
@@ -34,13 +34,15 @@ def test_hole_that_fills_is_given_time() -> None:
     holes, coverage = Holes(1_000), Coverage([(50, 60)])
     for sequence in range(1, 49):
         coverage.add(sequence)
-        assert list(holes.due([(KEY, coverage)], sequence * 900)) == []
-    assert list(holes.due([(KEY, coverage)], 48 * 900 + 1_000)) == [(KEY, Resend(b"epoch-01", "fine", 49, 49))]
+        gap = next(coverage.gaps())
+        assert list(holes.due([(KEY, gap)], sequence * 900)) == []
+    left = next(coverage.gaps())
+    assert list(holes.due([(KEY, left)], 48 * 900 + 1_000)) == [(KEY, Resend(b"epoch-01", "fine", 49, 49))]
 
 
 def test_request_is_bounded() -> None:
     """A large hole is asked for piece by piece."""
-    holes, coverage = Holes(0), Coverage([(10_000, 10_000)])
-    list(holes.due([(KEY, coverage)], 0))
-    ((_, wanted),) = holes.due([(KEY, coverage)], 1)
+    holes = Holes(0)
+    list(holes.due([(KEY, (1, 9_999))], 0))
+    ((_, wanted),) = holes.due([(KEY, (1, 9_999))], 1)
     assert (wanted.first, wanted.last) == (1, RESEND_MAX)

@@ -1,0 +1,61 @@
+"""Whether each message follows the one before it: link by link, as soon as both ends of a link are in the store.
+
+Where a range was dropped, its record tells the digest of its last message, and so holds the next link.
+"""
+
+import sqlite3
+
+from gateway.wire.cose import FIRST_PREVIOUS
+from gateway.wire.messages import Dropped
+
+
+def follow(database: sqlite3.Connection, stream: int, sequence: int, previous: bytes | None, digest: bytes) -> int:
+    """Check the links of a new message to both sides; give how many do not hold, each of which is kept in the store."""
+    execute = database.execute
+    breaks = 0
+    before = _digest(database, stream, sequence - 1)
+    if before is not None and before != previous:
+        breaks += _broken(database, stream, sequence)
+    for (named,) in execute(
+        "SELECT previous FROM message WHERE stream = ? AND sequence = ?", (stream, sequence + 1)
+    ).fetchall():
+        if named != digest:
+            breaks += _broken(database, stream, sequence + 1)
+    # Told to be dropped, and here all the same: it must be the one that the record means.
+    for (told,) in execute(
+        "SELECT last_digest FROM dropped WHERE stream = ? AND last = ?", (stream, sequence)
+    ).fetchall():
+        if told != digest:
+            breaks += _broken(database, stream, sequence)
+    return breaks
+
+
+def bridge(database: sqlite3.Connection, stream: int, dropped: Dropped) -> int:
+    """Check the links that a new drop record holds; give how many do not hold."""
+    breaks = 0
+    for sequence, digest, previous in database.execute(
+        "SELECT sequence, digest, previous FROM message WHERE stream = ? AND sequence BETWEEN ? AND ?",
+        (stream, dropped.last, dropped.last + 1),
+    ).fetchall():
+        if dropped.last_digest != (digest if sequence == dropped.last else previous):
+            breaks += _broken(database, stream, sequence)
+    return breaks
+
+
+def _digest(database: sqlite3.Connection, stream: int, sequence: int) -> bytes | None:
+    """Give the digest of a message that is here, or that a drop record tells; None where it is not known."""
+    if sequence == 0:
+        return FIRST_PREVIOUS
+    for query in (
+        "SELECT digest FROM message WHERE stream = ? AND sequence = ?",
+        "SELECT last_digest FROM dropped WHERE stream = ? AND last = ?",
+    ):
+        row = database.execute(query, (stream, sequence)).fetchone()
+        if row is not None:
+            return bytes(row[0])
+    return None
+
+
+def _broken(database: sqlite3.Connection, stream: int, sequence: int) -> int:
+    """Keep that a link does not hold, once."""
+    return database.execute("INSERT OR IGNORE INTO broken VALUES (?, ?)", (stream, sequence)).rowcount

@@ -1,0 +1,145 @@
+"""What a centre does by itself: receipts for what is committed, requests for what is missing, heartbeats.
+
+Of several centres on one store, the one that is on duty sends heartbeats and requests; each receipts what it took. When
+the one on duty falls silent another takes over, with numbers above all that were used before.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from functools import partial
+
+from gateway.centre.contents import StreamKey
+from gateway.centre.dispatch import Dispatch, now_utc_ms
+from gateway.centre.errors import StoreUnavailable, StoreUnusable
+from gateway.centre.keeper import Keeper
+from gateway.centre.keyring import Keyring
+from gateway.centre.receipts import RANGES_MAX, Holes, receipt
+from gateway.centre.settings import CentreSettings
+from gateway.centre.signer import Signer
+from gateway.centre.standing import Standing
+from gateway.centre.store import Store
+from gateway.centre.voice import Voice
+from gateway.wire.messages import Birth, Receipt, Resend
+
+_TICK_S = 1.0
+_DUTY = "duty"
+_LEASE_MS = 10_000
+_RENEW_MS = 3_000
+_AGAIN_S = 1.0
+
+
+class Duties:
+    """The loops of one centre; `connected` is set while there is a connection."""
+
+    def __init__(  # noqa: PLR0913 - the ports of what goes by itself, each named
+        self,
+        *,
+        settings: CentreSettings,
+        keeper: Keeper,
+        keyring: Keyring,
+        standing: Standing,
+        signer: Signer,
+        voice: Voice,
+        dispatch: Dispatch,
+    ) -> None:
+        self._settings = settings
+        self._keeper = keeper
+        self._keyring = keyring
+        self._standing = standing
+        self._signer = signer
+        self._voice = voice
+        self._dispatch = dispatch
+        self._holes = Holes(round(settings.gap_after_s * 1_000))
+        self._due: set[StreamKey] = set()
+        self._receipts_due = asyncio.Event()
+        self._beat_now = asyncio.Event()
+        self._renew_at_ms = 0
+        self.connected = asyncio.Event()
+
+    async def begin(self) -> None:
+        """Take the signing key for this centre alone, and the duty if it is free; raise StoreUnusable."""
+        await self._lease()
+
+    def receipt(self, due: Iterable[StreamKey]) -> None:
+        """Let these streams be receipted soon."""
+        self._due.update(due)
+        self._receipts_due.set()
+
+    async def born(self, gateway: str, birth: Birth) -> None:
+        """Greet a boot of a gateway that has just shown its birth."""
+        if self._standing.on_duty:
+            await self._voice.heartbeat(gateway, birth)
+
+    async def send_receipts(self) -> None:
+        """Send what is due, gathered for a moment, for ever."""
+        while True:
+            await self._receipts_due.wait()
+            await asyncio.sleep(self._settings.receipt_after_s)
+            self._receipts_due.clear()
+            due, self._due = self._due, set()
+            try:
+                made = await self._keeper.do(partial(_receipts, due=due))
+                self._due |= await self._voice.receipts(made)
+            except StoreUnavailable:
+                self._due |= due
+                await asyncio.sleep(_AGAIN_S)
+            if self._due:
+                await self.connected.wait()
+                self._receipts_due.set()
+
+    async def beat(self) -> None:
+        """Send heartbeats, for ever."""
+        while True:
+            self._beat_now.clear()
+            for gateway, birth in list(self._standing.births.items()):
+                if self.connected.is_set() and self._standing.on_duty:
+                    with suppress(StoreUnavailable):
+                        await self._voice.heartbeat(gateway, birth)
+                    await asyncio.sleep(0)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._beat_now.wait(), self._settings.heartbeat_s)
+
+    async def tick(self) -> None:
+        """Look what is missing, who is on duty and whether keys have changed, for ever."""
+        while True:
+            self._keyring.refresh()
+            with suppress(StoreUnavailable):
+                await self._lease()
+                await self._ask()
+            await asyncio.sleep(_TICK_S)
+
+    async def _lease(self) -> None:
+        now_ms = now_utc_ms()
+        if abs(now_ms - self._renew_at_ms) < _RENEW_MS:
+            return
+        self._renew_at_ms = now_ms
+        key = self._signer.key_id.decode("utf-8", "replace")
+        if not await self._keeper.do(lambda store: store.lease(f"key {key}", now_ms, _LEASE_MS)):
+            raise StoreUnusable(
+                f"signing key {key}: another centre on this store signs with it, and gateways would ignore what "
+                "comes from both: give each centre its own"
+            )
+        on_duty = await self._keeper.do(lambda store: store.lease(_DUTY, now_ms, _LEASE_MS))
+        if on_duty and not self._standing.on_duty:
+            self._signer.renew()  # gateways ignore what does not rise, and another centre has counted meanwhile
+            self._beat_now.set()
+        self._standing.on_duty = on_duty
+
+    async def _ask(self) -> None:
+        now_ms = time.monotonic_ns() // 1_000_000
+        self._standing.gaps = await self._keeper.do(Store.missing)
+        wanted = await self._keeper.do(partial(_wanted, holes=self._holes, now_ms=now_ms))
+        if self._standing.on_duty and self.connected.is_set():
+            for (gateway, _, _), resend in wanted:
+                await self._voice.resend(gateway, resend)
+            await self._dispatch.watch()
+
+
+def _receipts(store: Store, due: Iterable[StreamKey]) -> list[tuple[StreamKey, Receipt]]:
+    return [(key, receipt(key, store.coverage(key, RANGES_MAX + 1))) for key in due]
+
+
+def _wanted(store: Store, holes: Holes, now_ms: int) -> list[tuple[StreamKey, Resend]]:
+    return list(holes.due(store.lowest_gaps(), now_ms))
