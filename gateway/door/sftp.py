@@ -38,11 +38,28 @@ class Place:
 async def push(place: Place, files: Sequence[Waiting], arrived: Callable[[Waiting], None]) -> None:
     """Push files in order and call `arrived` for each that the other side has; raise AwayError or DoorError."""
     where = f"{place.user}@{place.host}:{place.port}"
+    _check_files(place)
+    dialling = asyncssh.connect(
+        place.host,
+        place.port,
+        username=place.user,
+        known_hosts=str(place.known_hosts_file),
+        client_keys=[str(place.ssh_key_file)],
+        preferred_auth="publickey",
+        config=None,
+        agent_path=None,
+        connect_timeout=_PATIENCE_S,
+        login_timeout=_PATIENCE_S,
+        keepalive_interval=15,
+        keepalive_count_max=3,
+    )
     try:
-        async with _connected(place) as connection, connection.start_sftp_client() as client:
+        async with dialling as connection, connection.start_sftp_client() as client:
             for each in files:
                 await _push(client, PurePosixPath(place.directory), each)
                 arrived(each)
+    except (asyncssh.KeyImportError, ValueError) as error:
+        raise DoorError(f"{place.known_hosts_file} or {place.ssh_key_file}: {error}: correct or replace it") from error
     except asyncssh.HostKeyNotVerifiable as error:
         raise DoorError(
             f"{where}: shows another host key than {place.known_hosts_file} has ({error.reason}): ask the recipient; "
@@ -59,31 +76,14 @@ async def push(place: Place, files: Sequence[Waiting], arrived: Callable[[Waitin
         raise AwayError(f"{where}: cannot be reached, or was cut off ({reason}): what waits is held") from error
 
 
-def _connected(place: Place) -> asyncssh.misc._ACMWrapper[asyncssh.SSHClientConnection]:
+def _check_files(place: Place) -> None:
     for path, what in ((place.known_hosts_file, "the host key of the other side"), (place.ssh_key_file, "our SSH key")):
         try:
             path.open("rb").close()
         except OSError as error:
             raise DoorError(
-                f"{path}: {what} cannot be read ({error.strerror}): see the guide, 'The easy door'"
+                f"{path}: {what} cannot be read ({error.strerror}): see 'The easy door' in the platform's guide"
             ) from error
-    try:
-        return asyncssh.connect(
-            place.host,
-            place.port,
-            username=place.user,
-            known_hosts=str(place.known_hosts_file),
-            client_keys=[str(place.ssh_key_file)],
-            preferred_auth="publickey",
-            config=None,
-            agent_path=None,
-            connect_timeout=_PATIENCE_S,
-            login_timeout=_PATIENCE_S,
-            keepalive_interval=15,
-            keepalive_count_max=3,
-        )
-    except (asyncssh.KeyImportError, ValueError) as error:
-        raise DoorError(f"{place.known_hosts_file} or {place.ssh_key_file}: {error}: correct or replace it") from error
 
 
 async def _push(client: asyncssh.SFTPClient, folder: PurePosixPath, each: Waiting) -> None:
