@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from config.door import Door
 from config.parts import (
     VISIBLE,
     About,
@@ -57,6 +58,15 @@ class Storage(Part):
     seal_down_s: Seconds = Field(default=300, description="seconds between two segments while it is not")
 
 
+class Fallback(Part):
+    """A second broker for when the first cannot be reached, with the same authority and certificates."""
+
+    host: Host = Field(description="a host name or address, as it stands in that broker's certificate")
+    port: TcpPort = 8883
+    after_s: Seconds = Field(default=300, description="seconds without the first broker until this one is tried")
+    return_s: Seconds = Field(default=300, description="seconds that the first must answer again to be gone back to")
+
+
 class Broker(Part):
     """The MQTT broker: TLS 1.3, both sides show a certificate."""
 
@@ -69,6 +79,14 @@ class Broker(Part):
     reconnect_max_s: Seconds = 60
     resend_after_s: Seconds = Field(default=60, description="seconds after which an unreceipted segment is sent again")
     keepalive_s: int = Field(default=30, ge=5, le=3600, description="MQTT keep-alive in seconds")
+    receipts: Literal["signed", "puback"] = Field(
+        default="signed",
+        description='"signed": the centre\'s signed receipts; "puback": the broker\'s word, which can lose data',
+    )
+    metered_mb_day: float = Field(
+        default=0, ge=0, le=1_000_000, description="megabytes a day that the link may cost; 0: no limit"
+    )
+    fallback: Fallback | None = Field(default=None, description="a second broker, as a table [broker.fallback]")
 
 
 class Signing(Part):
@@ -251,6 +269,7 @@ class Site(Part):
     load: tuple[Load, ...] = _entries("one [[load]] for each load that may be shed")
     price: tuple[Price, ...] = _entries("one [[price]] for each channel that has one")
     shedding: Shedding = Shedding()
+    door: Door | None = None
 
 
 def schema() -> dict[str, Any]:
