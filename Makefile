@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine: make demo, make test. Each installs what it needs first.
-.PHONY: help package demo test fuzz-control screenshots test-fresh check format lock bench bench-main bench-faces bench-tic fuzz clean docs
+.PHONY: help package demo test soak fuzz-control screenshots test-fresh check format lock bench bench-main bench-faces bench-tic fuzz clean docs
 .DEFAULT_GOAL := help
 
 VENV := .venv
@@ -19,6 +19,9 @@ demo: $(VENV)/.demo  ## a building metered, cut off, recovering, shedding load: 
 
 test: check  ## every test, two files at a time (runs check first)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
+
+soak: $(VENV)/.test  ## the long proofs: hundreds of kills and power cuts, a dying card (root, for the cuts)
+	@SOAK=1 $(BIN)/python -m pytest -m soak -n 2 -rs
 
 fuzz-control: $(VENV)/.test  ## requests of every kind to the control socket, for minutes, others each time (FUZZ_SEED=n: those again)
 	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-1500} FUZZ_SEED=$${FUZZ_SEED:-$$(date +%s)} $(BIN)/python -m pytest hil_tests/test_control_fuzz.py
