@@ -2,8 +2,9 @@
 
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -11,6 +12,7 @@ from config import relations, wording
 from config.errors import ConfigError, Mistake
 from config.locate import Path as KeyPath
 from config.locate import locate
+from config.parts import Part
 from config.site import Site
 
 LONGEST_FILE = 256 * 1024
@@ -18,6 +20,13 @@ LONGEST_FILE = 256 * 1024
 
 MOST_DOTS = 64
 """In one line, comments apart: tomllib keeps each beginning of a dotted key, and a long one would take gigabytes."""
+
+M = TypeVar("M", bound=Part)
+
+
+def _unrelated(_data: dict[str, Any], _folder: Path) -> Iterable[wording.Problem]:
+    return ()
+
 
 _LINE = re.compile(r"line (\d+): ")
 _POSITION = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
@@ -28,6 +37,13 @@ def load(path: Path) -> Site:
 
     Raises ConfigError, and nothing else whatever the file holds. Reads the file and the profiles that it names.
     """
+    return load_as(path, Site, relations.problems)
+
+
+def load_as(
+    path: Path, model: type[M], related: Callable[[dict[str, Any], Path], Iterable[wording.Problem]] = _unrelated
+) -> M:
+    """Read a file of any such model; `related` tells what no single field can be held to. Raises ConfigError."""
     text = _text(path)
     folder = path.absolute().parent
     try:
@@ -39,12 +55,12 @@ def load(path: Path) -> Site:
         raise ConfigError([Mistake(path, line, "", "is nested far too deeply", "tables as in example.toml")]) from error
     except ValueError as error:  # TOMLDecodeError, and what tomllib lets through, as a number of 5,000 digits
         raise ConfigError([_syntax(path, text, str(error))]) from error
-    found = list(relations.problems(data, folder))
+    found = list(related(data, folder))
     site = None
     try:
-        site = Site.model_validate(data, context={"folder": folder})
+        site = model.model_validate(data, context={"folder": folder})
     except ValidationError as error:
-        found += wording.problems(error)
+        found += wording.problems(error, model)
     if site is None or found:
         raise ConfigError(_mistakes(path, lines, found))
     return site

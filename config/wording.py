@@ -85,18 +85,18 @@ def nearest(word: str, known: Iterable[str], kind: str) -> str:
     )
 
 
-def problems(error: ValidationError) -> Iterator[Problem]:
-    """Give each thing that pydantic found, in the words of the site file."""
+def problems(error: ValidationError, root: type[BaseModel] = Site) -> Iterator[Problem]:
+    """Give each thing that pydantic found, in the words of the file that `root` describes."""
     for detail in error.errors(include_url=False):
-        yield from _problem(detail)
+        yield from _problem(detail, root)
 
 
-def _problem(detail: ErrorDetails) -> Iterator[Problem]:
+def _problem(detail: ErrorDetails, root: type[BaseModel]) -> Iterator[Problem]:
     kind, value, tagged = detail["type"], detail["input"], detail["loc"]
     # pydantic puts the variant it chose (("load", 0, "onoff", "rated_w")) into the path; no key of the file.
     path = tuple(step for at, step in enumerate(tagged) if not (at == 2 and tagged[0] in _TAGGED))
     if kind == "extra_forbidden":
-        model = _model(tagged[:-1])
+        model = _model(tagged[:-1], root)
         if isinstance(path[-1], str):
             yield Problem(path, "is no known key", nearest(path[-1], tuple(model.model_fields), "known keys"))
         return
@@ -107,7 +107,7 @@ def _problem(detail: ErrorDetails) -> Iterator[Problem]:
         yield Problem(path, "is a single table", f"write [[{path[-1]}]], once for each")
         return
     wrong = _WRONG.get(kind, detail["msg"])
-    yield Problem(path, wrong if kind == "missing" else f"{shown(value)} {wrong}", _right(tagged))
+    yield Problem(path, wrong if kind == "missing" else f"{shown(value)} {wrong}", _right(tagged, root))
 
 
 def _untagged(path: Path, entry: Any) -> Iterator[Problem]:  # noqa: ANN401 - whatever the file says
@@ -122,7 +122,7 @@ def _untagged(path: Path, entry: Any) -> Iterator[Problem]:  # noqa: ANN401 - wh
             model.model_validate({**entry, "kind": kind}, context={"folder": ""})
         except ValidationError as error:
             details = ({**detail, "loc": (*path, kind, *detail["loc"])} for detail in error.errors(include_url=False))
-            found.append({problem.path: problem for detail in details for problem in _problem(detail)})  # type: ignore[arg-type]
+            found.append({problem.path: problem for detail in details for problem in _problem(detail, Site)})  # type: ignore[arg-type]
         else:
             return
     for place, problem in found[0].items():
@@ -130,11 +130,11 @@ def _untagged(path: Path, entry: Any) -> Iterator[Problem]:  # noqa: ANN401 - wh
             yield problem
 
 
-def _right(tagged: Path) -> str:
+def _right(tagged: Path, root: type[BaseModel]) -> str:
     """Say what the field at this path takes."""
-    field = _model(tagged[:-1]).model_fields.get(str(tagged[-1])) if isinstance(tagged[-1], str) else None
+    field = _model(tagged[:-1], root).model_fields.get(str(tagged[-1])) if isinstance(tagged[-1], str) else None
     if field is None:
-        return f"a table with {', '.join(_model(tagged).model_fields)}"
+        return f"a table with {', '.join(_model(tagged, root).model_fields)}"
     annotation = next((part for part in get_args(field.annotation) if part is not type(None)), field.annotation)
     choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
     models = _models(field)
@@ -156,9 +156,9 @@ def _bounds(field: FieldInfo) -> Iterator[str]:
                 yield form.format(getattr(constraint, name))
 
 
-def _model(tagged: Path) -> type[BaseModel]:
+def _model(tagged: Path, root: type[BaseModel]) -> type[BaseModel]:
     """Find the model whose table stands at this path."""
-    model: type[BaseModel] = Site
+    model = root
     for step in tagged:
         if isinstance(step, int):
             continue
