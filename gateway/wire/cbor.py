@@ -22,6 +22,9 @@ Item: TypeAlias = "int | bytes | str | bool | Sequence[Item] | Mapping[int | str
 DEPTH = 8
 """Containers within containers, the outermost counted: the contract's deepest message needs five."""
 
+ITEMS = 1 << 17
+"""Entries of all arrays and maps of one message together: what its bytes can make of memory is bounded by it."""
+
 _UINT, _NINT, _BYTES, _TEXT, _ARRAY, _MAP = range(6)  # the major types of RFC 8949 section 3.1
 _SIMPLE_OR_FLOAT = 7
 _SIMPLE: dict[int, bool | None] = {20: False, 21: True, 22: None}
@@ -55,13 +58,14 @@ def _ordered(item: Item) -> object:
 
 
 class _Reader:
-    """A position in `data` that only moves forward."""
+    """A position in `data` that only moves forward, and how many entries may still come."""
 
-    __slots__ = ("at", "data")
+    __slots__ = ("at", "data", "room")
 
     def __init__(self, data: bytes) -> None:
         self.data = data
         self.at = 0
+        self.room = ITEMS
 
     def item(self, depth: int) -> Value:
         """Read one item, with at most `depth` levels of containers in it."""
@@ -74,6 +78,9 @@ class _Reader:
             # allocated.
             if argument * (major - _ARRAY + 1) > len(self.data) - self.at:
                 raise MalformedMessage(f"CBOR: {argument} items claimed at offset {start}, where the bytes end sooner")
+            self.room -= argument * (major - _ARRAY + 1)
+            if self.room < 0:
+                raise MalformedMessage(f"CBOR: more than {ITEMS} items in one message, at offset {start}")
             if major == _ARRAY:
                 return [self.item(depth - 1) for _ in range(argument)]
             return self._map(argument, depth - 1)

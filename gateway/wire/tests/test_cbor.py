@@ -95,6 +95,14 @@ def test_every_other_encoding_is_refused(data: str, message: str) -> None:
         cbor.decode(bytes.fromhex(data))
 
 
+def test_the_items_of_a_message_are_bounded() -> None:
+    """Bytes that are cheap to send and dear to keep, a list of empty lists, are refused before they are made."""
+    most = b"\x9a" + cbor.ITEMS.to_bytes(4, "big") + b"\x80" * cbor.ITEMS
+    assert len(cbor.decode(most)) == cbor.ITEMS  # type: ignore[arg-type] # a list
+    with pytest.raises(MalformedMessage, match="more than 131072 items"):
+        cbor.decode(b"\x82" + most + b"\x00")
+
+
 @pytest.mark.parametrize("opening", [b"\x81", b"\xa1\x00", b"\x82\x00"])
 def test_depth_is_bounded_before_the_stack_is(opening: bytes) -> None:
     """A hundred thousand open brackets are refused at the ninth."""
