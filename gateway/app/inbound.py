@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from gateway.wire import cose
+from gateway.wire import contents, cose
 from gateway.wire.errors import RevokedKey, WireError
 from gateway.wire.messages import Heartbeat, Receipt, Resend, TimeReply
 from gateway.wire.trust import Keyring
@@ -82,7 +82,7 @@ class Inbound:
             raise WireError(f"key {header.key_id!r} counts in another epoch than our key set says")
         reader = self._readers.get(header.content)
         if reader is None:
-            raise WireError(f"content {header.content!r} is not known here: a newer centre needs a newer gateway")
+            raise WireError(contents.unknown(header.content, self._readers))
         # Whatever the broker or a stranger repeats was said before, and an old heartbeat must not count as a new one.
         # By content, because a heartbeat (QoS 0) may overtake a receipt (QoS 1) that the broker has queued.
         counter = (header.key_id, header.content)
