@@ -21,7 +21,8 @@ test: check  ## every test, two files at a time (runs check first)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 soak: $(VENV)/.test  ## the long proofs: hundreds of kills and power cuts, a dying card (root, for the cuts)
-	@SOAK=1 $(BIN)/python -m pytest -m soak -n 2 -rs
+	@$(BIN)/python -m buffer.tests.card
+	@$(BIN)/python -m pytest -m soak -n 2 -rs
 
 fuzz-control: $(VENV)/.test  ## requests of every kind to the control socket, for minutes, others each time (FUZZ_SEED=n: those again)
 	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-1500} FUZZ_SEED=$${FUZZ_SEED:-$$(date +%s)} $(BIN)/python -m pytest hil_tests/test_control_fuzz.py
