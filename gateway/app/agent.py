@@ -6,7 +6,7 @@ whoever supervises it starts it again.
 """
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 
 from buffer.errors import StorageError
 from buffer.outbox import Segment
@@ -22,7 +22,7 @@ from gateway.app.devices import Devices, devices
 from gateway.app.freshness import Freshness
 from gateway.app.inbound import Inbound as Centre
 from gateway.app.keeping import Keeping
-from gateway.app.linking import Spooled, uplink_settings
+from gateway.app.linking import Spooled, books, kept, uplink_settings
 from gateway.app.local import READINGS, Local, Sources
 from gateway.app.meterclock import MeterClock
 from gateway.app.metering import Metering
@@ -76,7 +76,7 @@ class Agent:
             self._schema,
             self._clock,
             take=lambda restart: self._acquisition.take(restart=restart),
-            marks=lambda: {**self._devices.marks(), **self._trusting.marks()},
+            marks=lambda: {**self._devices.marks(), **self._trusting.marks(), **books(self._uplink)},
             journal_s=site.storage.journal_s,
             seal_s=self._seal_s,
             sealed=self._sealed,
@@ -85,7 +85,15 @@ class Agent:
         self._historian = Historian(self._zone)
         self._keeping = Keeping(self._historian, self._store, self._clock)
         self._events = Events(boot_ms)
-        self._uplink = Uplink(uplink_settings(site), Spooled(self._store), self._heard, self._born, self._clock)
+        self._uplink = Uplink(
+            uplink_settings(site),
+            Spooled(self._store),
+            self._heard,
+            self._born,
+            self._clock,
+            taken=self._taken,
+            kept=kept(self._store.outbox.marks()),
+        )
         self._speaking = Speaking(
             clock=self._clock,
             voice=self._voice,
@@ -113,7 +121,7 @@ class Agent:
         self._answering = Answering(
             self._journal,
             self._speaking.publish,
-            up=lambda: self._uplink.state.connected,
+            up=lambda: self._uplink.connected,
             again_s=self.site.broker.resend_after_s,
         )
         self._commanding = Commanding(
@@ -127,7 +135,7 @@ class Agent:
             published=self._speaking.answered,
             alarm=self._speaking.alarm,
         )
-        booking = Booking(
+        self._booking = Booking(
             store=self._store,
             journal=self._journal,
             uplink=self._uplink,
@@ -136,7 +144,7 @@ class Agent:
             timing=self._timing,
             spawn=self._spawn,
         )
-        self._centre = Centre(self._id, self._trusting, booking, self._trusting.refused)
+        self._centre = Centre(self._id, self._trusting, self._booking, self._trusting.refused)
         self._tell_of_damage()
         control = ControlServer(
             self.site.control.socket,
@@ -174,7 +182,7 @@ class Agent:
     def _in_a_line(self) -> str:
         """Give what `systemctl status` shows of us."""
         disk = "" if self._sealing.failure is None else f"; storage: {self._sealing.failure}"
-        return f"{self._metering.in_a_line()}; link {'up' if self._uplink.state.connected else 'down'}{disk}"
+        return f"{self._metering.in_a_line()}; link {'up' if self._uplink.connected else 'down'}{disk}"
 
     # Readings
 
@@ -191,7 +199,9 @@ class Agent:
 
     def _seal_s(self) -> float:
         storage = self.site.storage
-        return storage.seal_up_s if self._uplink.state.connected else storage.seal_down_s
+        # On a metered link long segments are worth the wait: each costs some hundred bytes beside its own.
+        is_quick = self._uplink.connected and not self._uplink.metered
+        return storage.seal_up_s if is_quick else storage.seal_down_s
 
     def _sealed(self, segment: Segment) -> None:
         self._uplink.wake(segment)
@@ -203,6 +213,9 @@ class Agent:
             self._commanding.take(message)
         elif message.kind == "receipt":
             self._centre.take(message.payload)
+
+    def _taken(self, ranges: Mapping[str, Sequence[tuple[int, int]]]) -> None:
+        self._booking.taken(ranges)
 
     def _spawn(self, work: Coroutine[object, object, None]) -> None:
         if self._group is not None:

@@ -5,7 +5,7 @@ centre is alive, a reply tells the time.
 """
 
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 
 from buffer.errors import StorageError
 from gateway.app.answering import Answering
@@ -61,6 +61,19 @@ class Booking:
     def time(self, reply: TimeReply) -> None:
         """Take the centre's time."""
         self._timing.replied(reply)
+
+    def taken(self, ranges: Mapping[str, Sequence[tuple[int, int]]]) -> None:
+        """Mark what the broker has taken, where the site says that this is a receipt (`receipts = "puback"`)."""
+        self._spawn(_guarded(self._taken(ranges)))
+
+    async def _taken(self, ranges: Mapping[str, Sequence[tuple[int, int]]]) -> None:
+        outbox = self._store.outbox
+        for stream, done in ranges.items():
+            if stream == ANSWERS:
+                await self._journal.answers_received(self._journal.epoch, 0, done)
+            else:
+                await self._store.call(outbox.received, outbox.epoch, stream, 0, done)
+                self._uplink.settled(stream, done)
 
     async def _received(self, receipt: Receipt) -> None:
         outbox = self._store.outbox

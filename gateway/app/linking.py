@@ -7,14 +7,21 @@ from buffer.errors import StorageError
 from buffer.outbox import Segment
 from config.site import Site
 from gateway.sealing import Store
-from gateway.uplink.settings import UplinkSettings
+from gateway.uplink.settings import Fallback, UplinkSettings
+from gateway.uplink.worker import Uplink
 
 log = logging.getLogger(__name__)
+
+DAY_MARK = "link_day"
+"""What a metered link has cost today, so that a restart gives no second budget."""
+
+_MB = 1_000_000
 
 
 def uplink_settings(site: Site) -> UplinkSettings:
     """Give what the uplink is told of the site."""
     broker = site.broker
+    second = broker.fallback
     return UplinkSettings(
         host=broker.host,
         port=broker.port,
@@ -26,7 +33,22 @@ def uplink_settings(site: Site) -> UplinkSettings:
         reconnect_max_s=broker.reconnect_max_s,
         resend_after_s=broker.resend_after_s,
         keepalive_s=broker.keepalive_s,
+        receipts=broker.receipts,
+        metered_bytes=round(broker.metered_mb_day * _MB) or None,
+        fallback=None if second is None else Fallback(second.host, second.port, second.after_s, second.return_s),
     )
+
+
+def kept(marks: Mapping[str, int | str]) -> str | None:
+    """Give the link's books of an earlier run."""
+    found = marks.get(DAY_MARK)
+    return found if isinstance(found, str) else None
+
+
+def books(uplink: Uplink) -> dict[str, int | str]:
+    """Give the link's books as a mark; nothing where it is not metered."""
+    text = uplink.books
+    return {} if text is None else {DAY_MARK: text}
 
 
 class Spooled:

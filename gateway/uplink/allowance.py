@@ -9,7 +9,6 @@ A day is a UTC day as soon as the time is known, else 24 hours of boot time. The
 """
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.clock import Clock
@@ -43,14 +42,13 @@ class Day:
 
 
 class Allowance:
-    """Keeps the day's books; `kept` is the text last given to `keep`, None at the first start ever."""
+    """Keeps the day's books; `kept` are the `books` of an earlier run, None at the first start ever."""
 
-    def __init__(
-        self, budget: int | None, clock: Clock, *, kept: str | None = None, keep: Callable[[str], None] | None = None
-    ) -> None:
+    def __init__(self, budget: int | None, clock: Clock, *, kept: str | None = None) -> None:
         self.budget = budget
+        self.books = kept
+        """A text to be kept over a restart; it changes seldom enough to be written whenever it has."""
         self._clock = clock
-        self._keep = keep
         self._started_ms = self._began_ms = self._kept_ms = self._looked_ms = clock.boot_ms()
         self._day, self._traffic, self._segments = _read(kept)
         self._own = 0
@@ -84,10 +82,6 @@ class Allowance:
         self._look()
         held = [] if self.budget is None else [tier for tier in streams.TIERS if streams.rank(tier) > self._last_rank]
         return Day(self.budget, self._traffic.sent, self._traffic.received, tuple(held), self._day is not None)
-
-    def close(self) -> None:
-        """Have the books kept: the program ends."""
-        self._write()
 
     def _look(self) -> None:
         """Turn the page where a new day has begun, and see what may go in what is left of it."""
@@ -143,14 +137,13 @@ class Allowance:
 
     def _write(self) -> None:
         self._kept_ms, self._kept_total = self._looked_ms, self._traffic.total
-        if self._keep is not None and self.budget is not None:
-            books = {
-                "day": self._day,
-                "sent": self._traffic.sent,
-                "received": self._traffic.received,
-                "segments": self._segments,
-            }
-            self._keep(json.dumps(books))
+        books = {
+            "day": self._day,
+            "sent": self._traffic.sent,
+            "received": self._traffic.received,
+            "segments": self._segments,
+        }
+        self.books = json.dumps(books)
 
 
 def _read(kept: str | None) -> tuple[int | None, Traffic, int]:

@@ -1,4 +1,4 @@
-"""Segments that the broker has acknowledged, gathered until they are worth a transaction."""
+"""Segments and answers that the broker has acknowledged, gathered until they are worth a transaction."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -17,6 +17,11 @@ class Gathered:
     def __init__(self, taken: Taken | None) -> None:
         self._taken = taken
         self._places: list[Place] = []
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether anybody wants to know."""
+        return self._taken is not None
 
     def __bool__(self) -> bool:
         return bool(self._places)

@@ -28,6 +28,7 @@ _URGENT_AHEAD_PARTS = 5
 _HEADER_BYTES = 256
 """More than topic and properties of a PUBLISH ever take."""
 
+_ANSWERS = "ack"
 _SINGLES = ""
 """Where a refused message signed singly is noted, beside the streams."""
 
@@ -125,12 +126,14 @@ class Sending:
         self.last_puback_ms = now
         self._figures.trip(now, trip)
         self._accepted(_SINGLES if flight.segment is None else flight.segment[0], now)
-        if flight.single:
-            flight.single.arrived()
-        elif flight.segment and event.nobody:
+        if flight.segment and event.nobody:
             self._progress.unheard(*flight.segment)
         elif flight.segment:
             self._taken.add(flight.segment)
+        if flight.single:
+            flight.single.arrived()
+            if flight.single.kind == _ANSWERS and not event.nobody and self._taken.is_wanted:
+                self._taken.add((_ANSWERS, cose.peek(flight.single.payload).sequence))
 
     def ground(self) -> None:
         """Let whatever was in flight go again, in order: the line fell."""

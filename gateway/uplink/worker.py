@@ -39,7 +39,7 @@ class Uplink:
 
     `birth` gives the signed birth at each connection; `on_message` takes what comes, unverified, and must return at
     once. `identity` chooses the certificate of each attempt; without one it is that of the settings. `taken` is called
-    where the settings' `receipts` are the broker's. `kept` and `keep` are the day's books on a metered link.
+    where the settings' `receipts` are the broker's. `kept` are the `books` of an earlier run.
     """
 
     def __init__(  # noqa: PLR0913 - the composition root names each
@@ -53,7 +53,6 @@ class Uplink:
         identity: Identity | None = None,
         taken: Taken | None = None,
         kept: str | None = None,
-        keep: Callable[[str], None] | None = None,
     ) -> None:
         now = clock.boot_ms()
         self._settings = settings
@@ -71,7 +70,7 @@ class Uplink:
         self._woken = asyncio.Event()
         self._backlog = Backlog(spool, self._progress, self._woken.set)
         self._figures = Figures(now)
-        self._allowance = Allowance(settings.metered_bytes, clock, kept=kept, keep=keep)
+        self._allowance = Allowance(settings.metered_bytes, clock, kept=kept)
         self._costs = Costs(clock, self._figures, self._allowance)
         self._taken = Gathered(taken if settings.receipts == "puback" else None)
         self._sending = Sending(
@@ -102,6 +101,11 @@ class Uplink:
     def metered(self) -> bool:
         """Whether each byte is counted: what goes in few large messages is cheaper than in many small ones."""
         return self._settings.metered_bytes is not None
+
+    @property
+    def books(self) -> str | None:
+        """What a metered link must remember over a restart; None where it is not metered."""
+        return self._allowance.books if self.metered else None
 
     @property
     def state(self) -> LinkState:
@@ -202,6 +206,7 @@ class Uplink:
                     await session.open()
                     self._begin(session)
                     failure = await self._serve_and_probe(session)
+                    self._taken.hand_over()
                     if self._anew is not None:
                         low, high, failure = 0.0, settings.reconnect_min_s, None
                         self._tell(self._anew)
@@ -214,7 +219,6 @@ class Uplink:
                     await self._end(session, failure)
                 self._reconnects += 1
         finally:
-            self._allowance.close()
             self._tell("stopped")
 
     def _identified(self) -> UplinkSettings:
@@ -257,7 +261,6 @@ class Uplink:
             self._tell(failure)
         self._choice.ended(now)
         self._figures.ended(now, failure)
-        self._taken.hand_over()
         self._sending.ground()
         await session.close()
         self._costs.end()
