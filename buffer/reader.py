@@ -73,13 +73,16 @@ class Reader:
             rows = self._db.execute("SELECT name, last_sequence, last_digest FROM stream ORDER BY id").fetchall()
         return [Stream(*row) for row in rows]
 
-    def kept(self, stream: str) -> Iterator[Kept]:
-        """Give what is kept of a stream, by its numbers, one after another."""
+    def kept(self, stream: str, *, sealed_from_ms: int = 0) -> Iterator[Kept]:
+        """Give what is kept of a stream, by its numbers, one after another.
+
+        With `sealed_from_ms` (UTC), only what was sealed from then on, or at a time that is not known.
+        """
         with self._errors():
             ids = self._db.execute(
                 "SELECT segment.id FROM segment JOIN stream ON stream.id = segment.stream WHERE name = ?"
-                " ORDER BY sequence",
-                (stream,),
+                " AND coalesce(utc_ms, ?) >= ? ORDER BY sequence",
+                (stream, sealed_from_ms, sealed_from_ms),
             ).fetchall()
         for (number,) in ids:
             with self._errors():

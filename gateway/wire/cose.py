@@ -103,6 +103,12 @@ def peek(message: bytes, *, limit: int = LIMIT) -> Header:
     return _parse(message, limit)[0]
 
 
+def content(message: bytes, *, limit: int = LIMIT) -> Verified:
+    """Read header and payload WITHOUT any proof: of what was verified before, or is our own; raise MalformedMessage."""
+    header, _, payload, _ = _parse(message, limit)
+    return Verified(header, payload)
+
+
 def verify(message: bytes, keys: Mapping[bytes, Ed25519PublicKey], *, limit: int = LIMIT) -> Verified:
     """Give header and payload if the key of `keys` that the message names has signed them.
 
