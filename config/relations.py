@@ -46,6 +46,11 @@ def _table(site: Data, kind: str) -> Data:
     return table if isinstance(table, dict) else {}
 
 
+def _list(table: Data, key: str) -> list[Any]:
+    found = table.get(key)
+    return found if isinstance(found, list) else []
+
+
 def _number(table: Data, key: str, otherwise: float) -> float | None:
     value = table.get(key, otherwise)
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
@@ -204,6 +209,36 @@ def _durations(site: Data, folder: Path) -> Iterator[Problem]:
             )
 
 
+def _dwellings(site: Data, folder: Path) -> Iterator[Problem]:
+    del folder
+    again = '"{value}" is already the name of {first}'
+    yield from _twice(_texts(site, "name", "dwelling"), again, "every name only once")
+    devices = {name for _, name in _texts(site, "name", *_DEVICES)}
+    seen: dict[str, str] = {}
+    for path, dwelling in _entries(site, "dwelling"):
+        for at, name in enumerate(_list(dwelling, "devices")):
+            if isinstance(name, str) and name not in devices:
+                message = f'there is no device named "{shown(name)[1:-1]}"'
+                yield Problem((*path, "devices", at), message, nearest(name, devices, "devices"))
+            elif isinstance(name, str) and name in seen:
+                message = f'"{name}" is a device of {seen[name]} already'
+                yield Problem((*path, "devices", at), message, "every device in one dwelling at most")
+            elif isinstance(name, str):
+                seen[name] = f"dwelling[{int(path[1]) + 1}]"
+        known: set[str] = set()
+        for at, purpose in enumerate(_list(dwelling, "purpose")):
+            name = purpose.get("name") if isinstance(purpose, dict) else None
+            if isinstance(name, str) and name in known:
+                message = f'"{shown(name)[1:-1]}" is a purpose of this dwelling already'
+                yield Problem((*path, "purpose", at, "name"), message, "every purpose only once")
+            elif isinstance(name, str):
+                known.add(name)
+    meter = _table(site, "shedding").get("meter")
+    if isinstance(meter, str) and meter in seen:
+        message = f'"{meter}" is of {seen[meter]}: each answer to an order would tell its power'
+        yield Problem(("shedding", "meter"), message, "a [[linky]] of the building itself")
+
+
 _RELATIONS: tuple[Relation, ...] = (
     _names,
     _references,
@@ -214,4 +249,5 @@ _RELATIONS: tuple[Relation, ...] = (
     _prices,
     _shedding,
     _durations,
+    _dwellings,
 )

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from config.door import Door
+from config.dwelling import Dwelling
 from config.parts import (
     VISIBLE,
     About,
@@ -56,6 +57,9 @@ class Storage(Part):
     journal_s: float = Field(default=10, gt=0, le=60, description="seconds between two writes, lost in a power cut")
     seal_up_s: Seconds = Field(default=30, description="seconds between two segments while the centre is reached")
     seal_down_s: Seconds = Field(default=300, description="seconds between two segments while it is not")
+    retention_days: int = Field(
+        default=90, ge=1, le=366, description="days for which what the centre has is kept here as well"
+    )
 
 
 class Fallback(Part):
@@ -267,6 +271,7 @@ class Site(Part):
     modbus: tuple[ModbusDevice, ...] = _entries("one [[modbus]] for each device on a bus")
     pulse: tuple[Pulse, ...] = _entries("one [[pulse]] for each pulse counter")
     load: tuple[Load, ...] = _entries("one [[load]] for each load that may be shed")
+    dwelling: tuple[Dwelling, ...] = _entries("one [[dwelling]] for each household whose devices are read")
     price: tuple[Price, ...] = _entries("one [[price]] for each channel that has one")
     shedding: Shedding = Shedding()
     door: Door | None = None

@@ -33,6 +33,7 @@ _WRONG: Mapping[str, str] = {
     "string_too_short": "is too short",
     "string_too_long": "is too long",
     "too_long": "has too many entries",
+    "too_short": "has too few entries",
     "greater_than": "is too low",
     "greater_than_equal": "is too low",
     "less_than": "is too high",
@@ -131,7 +132,10 @@ def _untagged(path: Path, entry: Any) -> Iterator[Problem]:  # noqa: ANN401 - wh
 
 
 def _right(tagged: Path, root: type[BaseModel]) -> str:
-    """Say what the field at this path takes."""
+    """Say what the field at this path takes; an entry of a list of texts what the list does."""
+    if len(tagged) > 1 and isinstance(tagged[-1], int):
+        listed = _model(tagged[:-2], root).model_fields.get(str(tagged[-2]))
+        tagged = tagged if listed is None or _models(listed) else tagged[:-1]
     field = _model(tagged[:-1], root).model_fields.get(str(tagged[-1])) if isinstance(tagged[-1], str) else None
     if field is None:
         return f"a table with {', '.join(_model(tagged, root).model_fields)}"
