@@ -73,8 +73,8 @@ class Reader:
             rows = self._db.execute("SELECT name, last_sequence, last_digest FROM stream ORDER BY id").fetchall()
         return [Stream(*row) for row in rows]
 
-    def kept(self, stream: str, *, sealed_from_ms: int = 0) -> Iterator[Kept]:
-        """Give what is kept of a stream, by its numbers, one after another.
+    def kept(self, stream: str, *, sealed_from_ms: int = 0, newest_first: bool = False) -> Iterator[Kept]:
+        """Give what is kept of a stream, by its numbers, one after another, or from the newest back.
 
         With `sealed_from_ms` (UTC), only what was sealed from then on, or at a time that is not known.
         """
@@ -84,12 +84,18 @@ class Reader:
                 " AND coalesce(utc_ms, ?) >= ? ORDER BY sequence",
                 (stream, sealed_from_ms, sealed_from_ms),
             ).fetchall()
-        for (number,) in ids:
+        for (number,) in reversed(ids) if newest_first else ids:
             with self._errors():
                 received, *row = self._db.execute(
                     "SELECT received, sequence, first_ms, last_ms, count, blob FROM segment WHERE id = ?", (number,)
                 ).fetchone()
             yield Kept(Segment(self.epoch, stream, *row), bool(received))
+
+    def holds(self, stream: str, sequence: int) -> bool:
+        """Tell whether the segment of that number is still kept."""
+        query = "SELECT 1 FROM segment JOIN stream ON stream.id = segment.stream WHERE name = ? AND sequence = ?"
+        with self._errors():
+            return self._db.execute(query, (stream, sequence)).fetchone() is not None
 
     def pending(self, limit: int) -> list[Segment]:
         """Give the first segments without a receipt, in the order in which they were sealed."""

@@ -93,6 +93,13 @@ class Kept:
             if end_ms is not None and first is not None and first >= end_ms:
                 return
 
+    def newest(self, stream: str) -> Iterator[Part]:
+        """Give the segments of a stream from the newest back."""
+        for each in self._reader.kept(stream, newest_first=True):
+            part = self._part(each.segment.blob)
+            if part is not None:
+                yield part
+
     def _part(self, blob: bytes) -> Part | None:
         try:
             message = cose.content(blob)
