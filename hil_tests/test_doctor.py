@@ -176,6 +176,12 @@ def _noisy(**changes: float) -> Callable[[Site], None]:
     return lambda site: site.answer["meters"][0]["rates"].update(hour={**CLEAN, **changes})
 
 
+def _spent(used: int, *held: str) -> Callable[[Site], None]:
+    """Leave a metered link of 5 MB a day no more than so much."""
+    today = {"sent_bytes": used, "received_bytes": 0, "budget_bytes": 5_000_000, "held_back": list(held)}
+    return lambda site: site.answer["link"].update(today=today)
+
+
 def _refusing_load(site: Site) -> None:
     site.answer["shedding"]["running"] = [{"failed": {"charger": "does not answer"}}]
 
@@ -199,6 +205,10 @@ FAULTS: list[tuple[str, State, Callable[[Site], Any]]] = [
     ("control socket", State.FAILED, lambda site: (site.state / "control.sock").chmod(0o666)),
     ("version", State.WARNING, lambda site: site.answer.update(version="0.0.1")),
     ("link", State.FAILED, lambda site: site.answer["link"].update(connected=False, text="nothing listens there")),
+    ("link", State.FAILED, lambda site: site.answer["link"].update(refused="no", text="the broker refuses it")),
+    ("link", State.WARNING, lambda site: site.answer["link"].update(fallback=True)),
+    ("receipts", State.WARNING, lambda site: site.answer["link"].update(receipts="puback")),
+    ("metered link", State.WARNING, _spent(5_000_000, "fine", "minute")),
     ("clock", State.WARNING, lambda site: site.answer["clock"].update(trusted=False)),
     ("clock", State.WARNING, lambda site: site.answer["clock"]["meters"][0].update(agrees=False, text="an hour apart")),
     ("meters", State.FAILED, _failing_meter),

@@ -21,6 +21,7 @@ PAGE_BYTES = 4096
 """What the outbox counts its room in."""
 
 _TOLD_AFTER_MS = 60_000
+_NEARLY_A_DAY_MS = 23 * 3_600_000
 
 CONTROL: Mapping[str, str] = {
     "init": "the centre has not ordered anything yet",
@@ -148,20 +149,64 @@ def _room_s(stats: Stats, sealing: Sealing, up_ms: int) -> int | None:
 
 
 def link(state: LinkState) -> Json:
-    """Say whether the broker is reached, and if not why."""
+    """Say whether the broker is reached, and if not why; how good the link is, and what it costs."""
+    quality, day = state.quality, state.day
+    failure = quality.last_failure
     return {
         "connected": state.connected,
         "since_ms": state.since_boot_ms,
+        "broker": state.broker,
+        "fallback": state.on_fallback,
+        "receipts": "puback" if state.puback_receipts else "signed",
         "last_puback_ms": state.last_puback_boot_ms,
         "in_flight": state.in_flight,
         "unreceipted": state.unreceipted,
+        "waiting": state.waiting,
         "sent": state.sent,
         "acked": state.acked,
         "failed": state.failed,
+        "dropped": state.dropped,
         "reconnects": state.reconnects,
         "refused": state.refused_reason,
         "text": state.refused_reason or state.text,
+        "puback_ms": None
+        if quality.puback_ms is None
+        else {"median": quality.puback_ms[0], "p95": quality.puback_ms[1]},
+        "last_failure": None if failure is None else {"text": failure[0], "boot_ms": failure[1]},
+        "last_24h": {
+            "covered_ms": quality.covered_ms,
+            "up_percent": quality.up_permille / 10,
+            "reconnects": quality.reconnects,
+            "sent_bytes": quality.sent_bytes,
+            "received_bytes": quality.received_bytes,
+        },
+        "today": {
+            "is_utc_day": day.is_known,
+            "sent_bytes": day.sent,
+            "received_bytes": day.received,
+            "budget_bytes": day.budget,
+            "held_back": list(day.held),
+        },
+        "figures": _figures(state),
     }
+
+
+def _figures(state: LinkState) -> str:
+    """Say in a line how good the link is, and what it costs."""
+    quality, day = state.quality, state.day
+    parts = []
+    if quality.puback_ms is not None:
+        parts.append(f"{quality.puback_ms[0]} ms there and back ({quality.puback_ms[1]} ms at worst in 95 %)")
+    span = "24 h" if quality.covered_ms >= _NEARLY_A_DAY_MS else f"{quality.covered_ms // 60_000} min"
+    parts.append(f"up {quality.up_permille / 10:g} % of {span}, {quality.reconnects} reconnects")
+    used = f"{(day.sent + day.received) / 1e6:.2f}"
+    if day.budget is None:
+        parts.append(f"{used} MB today")
+    else:
+        parts.append(f"{used} of {day.budget / 1e6:g} MB today")
+        if day.held:
+            parts.append(f"{' and '.join(reversed(day.held))} readings wait for more")
+    return "; ".join(parts)
 
 
 def shedding(link_state: str, running: Sequence[Shedding], now_ms: int) -> Json:

@@ -1,7 +1,7 @@
 """`gateway config`: the mistakes of a site file, what is in force with it, and what it may hold. Asks no agent."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -67,18 +67,26 @@ def print_schema(*, as_json: bool) -> int:
     return OK
 
 
-def _toml(values: dict[str, Any]) -> Iterator[str]:
+def _toml(tables: Mapping[str, Any], above: str = "") -> Iterator[str]:
     """Write each table of a site, and each entry of a list of them; what is not set has no line, for TOML has no null.
 
     A JSON text is a TOML text, and so are its numbers and truth values.
     """
-    for name, part in values.items():
-        for entry in part if isinstance(part, list) else [part]:
-            yield f"[[{name}]]" if isinstance(part, list) else f"[{name}]"
+    for name, part in tables.items():
+        for entry in part if isinstance(part, list) else [part] if part is not None else []:
+            yield f"[[{above}{name}]]" if isinstance(part, list) else f"[{above}{name}]"
+            inner = {key: value for key, value in entry.items() if _is_table(value)}
             yield from (
-                f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in entry.items() if value is not None
+                f"{key} = {json.dumps(value, ensure_ascii=False)}"
+                for key, value in entry.items()
+                if value is not None and key not in inner
             )
             yield ""
+            yield from _toml(inner, f"{above}{name}.")
+
+
+def _is_table(value: object) -> bool:
+    return isinstance(value, dict) or (isinstance(value, list) and any(isinstance(each, dict) for each in value))
 
 
 def _mistakes(error: ConfigError) -> list[dict[str, str | int]]:

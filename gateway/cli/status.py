@@ -26,6 +26,7 @@ def table(answer: dict[str, Any]) -> str:
         head,
         f"clock     {clock['text']}",
         f"link      {link['text']}",
+        *([f"          {link['figures']}"] if link.get("figures") else []),
         f"outbox    {outbox['text']}",
         f"shedding  {answer['shedding']['text']}",
         *([f"trust     {answer['trust']['text']}"] if "trust" in answer else ()),

@@ -37,10 +37,41 @@ def version(answer: Answer) -> Finding:
 
 
 def link(answer: Answer) -> Finding:
-    """Tell whether the broker is reached."""
-    if not answer["link"]["connected"]:
-        return failed(answer["link"]["text"], "readings are kept meanwhile; the reason tells what to mend")
-    return ok(answer["link"]["text"])
+    """Tell whether the broker is reached, and which, and whether it lets us speak."""
+    said = answer["link"]
+    if not said["connected"]:
+        return failed(said["text"], "readings are kept meanwhile; the reason tells what to mend")
+    if said.get("refused"):
+        return failed(said["text"], "what it refuses is kept meanwhile; see to the broker with the centre's people")
+    if said.get("fallback"):
+        return warning(
+            said["text"],
+            "the first broker is not reached: it is gone back to by itself once it answers again for a while",
+        )
+    return ok("; ".join(text for text in (said["text"], said.get("figures")) if text))
+
+
+def receipts(answer: Answer) -> Finding:
+    """Tell whether it is the centre that says what has arrived."""
+    if answer["link"].get("receipts") == "puback":
+        return warning(
+            'the broker\'s word counts as a receipt ([broker] receipts = "puback"): what it loses is lost',
+            'have the centre send signed receipts, and say receipts = "signed"',
+        )
+    return ok("the centre signs for what it has")
+
+
+def budget(answer: Answer) -> Finding:
+    """Tell whether a metered link is enough for what this building has to say."""
+    today = answer["link"].get("today") or {}
+    if today.get("budget_bytes") is None:
+        return ok("the link is not metered")
+    used, most = today["sent_bytes"] + today["received_bytes"], today["budget_bytes"]
+    text = f"{used / 1e6:.2f} of {most / 1e6:g} MB used today"
+    if used >= most or "minute" in today["held_back"]:
+        held = " and ".join(reversed(today["held_back"])) or "no"
+        return warning(f"{text}; {held} readings wait", "raise [broker] metered_mb_day: this link costs more")
+    return ok(text)
 
 
 def clock(answer: Answer) -> Finding:

@@ -52,6 +52,8 @@ CHECKS: Mapping[str, Check] = {
     "control socket": _with_site(files.control_socket),
     "version": _with_agent(agent.version),
     "link": _with_agent(agent.link),
+    "receipts": _with_agent(agent.receipts),
+    "metered link": _with_agent(agent.budget),
     "clock": _with_agent(agent.clock),
     "key set in use": _with_agent(agent.trust),
     "meters": _with_agent(agent.meters),

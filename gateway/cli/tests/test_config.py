@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from config.load import load
-from config.tests.sites import spoil, write
+from config.tests.sites import GOOD, spoil, write
 from gateway.cli.config import SCHEMA, check, print_schema, show
 from gateway.cli.exits import Ended
 
@@ -84,6 +84,15 @@ def test_show_is_a_site_file_again(tmp_path: Path, capsys: pytest.CaptureFixture
     assert show(path, as_json=True) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["schema"], told["site"]["storage"]["quota_mb"]) == ("gateway/config/1", 512)
+
+
+def test_show_writes_a_table_in_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A second broker stands in a table of its own, and comes back as it was."""
+    path = write(tmp_path, GOOD + '\n[broker.fallback]\nhost = "second"\nafter_s = 60\n')
+    assert show(path, as_json=False) == 0
+    shown = capsys.readouterr().out
+    assert "[broker.fallback]" in shown
+    assert load(write(tmp_path, shown)) == load(path)
 
 
 def test_show_names_secrets_and_never_opens_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
