@@ -113,6 +113,20 @@ def queue_verify(options: argparse.Namespace) -> int:
     return verify(options.config, as_json=options.json)
 
 
+def export_csv(options: argparse.Namespace) -> int:
+    """Answer `gateway export csv`."""
+    from gateway.cli.export import csv
+
+    return csv(
+        options.config,
+        begin=options.begin,
+        end=options.end,
+        tier=options.tier,
+        channels=options.channel,
+        comma=options.comma,
+    )
+
+
 def commands_list(options: argparse.Namespace) -> int:
     """Answer `gateway commands list`."""
     from gateway.cli.asking import Door

@@ -44,9 +44,6 @@ def csv(  # noqa: PLR0913 - what can be asked, each a word of the command line
                 print(line)
     except StorageError as error:
         raise Ended(COULD_NOT_CHECK, str(error)) from error
-    except BrokenPipeError:  # whoever read it has had enough
-        sys.stderr.close()
-        return OK
     print(f"{lines.count.rows} rows, {lines.count.gaps} of them gaps", file=sys.stderr)
     if kept.unreadable:
         print(f"{kept.unreadable} segments cannot be read: `gateway queue verify` tells which", file=sys.stderr)

@@ -6,14 +6,13 @@ import logging
 import random
 from collections.abc import Callable
 from datetime import date, timedelta
-from pathlib import Path
 
 from config.site import Site
 from gateway.door.envelope import Sealer
 from gateway.door.errors import AwayError, DoorError
 from gateway.door.making import Maker
 from gateway.door.sftp import Place, push
-from gateway.door.spool import Csv, Spool
+from gateway.door.spool import Csv, Spool, folder
 
 log = logging.getLogger(__name__)
 
@@ -104,8 +103,3 @@ class Door:
     def _is_due(self, day: date, newest: date) -> bool:
         known = self.spool.days.get(day)
         return known is None or (not known.complete and newest - day < timedelta(days=LATE_DAYS))
-
-
-def folder(storage: Path) -> Path:
-    """Give the folder of the door's files, beside the readings."""
-    return storage / "door"

@@ -91,6 +91,14 @@ class Spool:
             raise _unusable(folder, error) from error
         return spool
 
+    @staticmethod
+    def look(folder: Path) -> dict[date, Day]:
+        """Give what is known of each day, without opening or changing anything; raise DoorError."""
+        try:
+            return _load(folder / _STATE)
+        except OSError as error:
+            raise _unusable(folder, error) from error
+
     def name(self, day: date, revision: int) -> str:
         """Give the name under which a file waits, and arrives."""
         return f"{self._gateway}_{day.isoformat()}_r{revision}{SUFFIX}"
@@ -149,6 +157,11 @@ class Spool:
         told = {day.isoformat(): asdict(known) for day, known in sorted(days.items())}
         _write(self._folder / _STATE, json.dumps({"version": _VERSION, "days": told}, indent=1).encode())
         self.days = days
+
+
+def folder(storage: Path) -> Path:
+    """Give the folder of the door's files, beside the readings."""
+    return storage / "door"
 
 
 def _load(path: Path) -> dict[date, Day]:

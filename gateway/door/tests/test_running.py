@@ -12,7 +12,8 @@ from config.load import load
 from config.site import Site
 from gateway.door.errors import DoorError
 from gateway.door.making import Maker
-from gateway.door.running import Door, folder
+from gateway.door.running import Door
+from gateway.door.spool import folder
 from gateway.door.tests.files import NOW, made, recipient
 from gateway.export.tests.kept_outbox import INDEX, OTHER_BOOT, POWER, Filled, Read
 

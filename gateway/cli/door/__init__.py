@@ -1,0 +1,1 @@
+"""`gateway door`: the daily file for systems that cannot speak the contract."""
