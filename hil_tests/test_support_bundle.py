@@ -46,11 +46,11 @@ def unpacked(bundle: Path) -> dict[str, str]:
 
 def secrets(site: Path) -> set[str]:
     """Give every form in which a key of this site could be written."""
-    signing = load_signing_key(site.parent / "keys" / f"{GATEWAY}-signing.pem").private
+    signing = load_signing_key(site.parent / "keys" / GATEWAY / "signing.key").private
     raw = signing.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
     found = {base64.b64encode(raw).decode(), raw.hex()}
-    for path in (site.parent / "keys").iterdir():
-        if b"PRIVATE KEY" in path.read_bytes():
+    for path in (site.parent / "keys").rglob("*"):
+        if path.is_file() and b"PRIVATE KEY" in path.read_bytes():
             lines = path.read_text("ascii").splitlines()
             found |= {line for line in lines if "-----" not in line and ":" not in line}
             key = load_pem_private_key(path.read_bytes(), None)
@@ -61,7 +61,9 @@ def secrets(site: Path) -> set[str]:
 def test_no_key_is_inside_wherever_it_stood(site: Path, tmp_path: Path) -> None:
     """Every private key of the site, printed into the log and into what the agent says, is in no member."""
     pems = [
-        path.read_text("ascii") for path in (site.parent / "keys").glob("*") if "PRIVATE" in path.read_text("ascii")
+        path.read_text("ascii")
+        for path in (site.parent / "keys").rglob("*")
+        if path.is_file() and b"PRIVATE" in path.read_bytes()
     ]
     raw = sorted(secrets(site))
     log = tmp_path / "log.txt"

@@ -4,6 +4,10 @@ from pathlib import Path
 
 from gateway.cli import answers
 from gateway.cli.command import Command, counted, lasting, option, port, positive
+from gateway.cli.door.catalogue import DOOR
+from gateway.cli.door.catalogue import FAMILIES as OF_DOOR
+from gateway.cli.enrolment.catalogue import ENROLMENT
+from gateway.cli.enrolment.catalogue import FAMILIES as OF_ENROLMENT
 from gateway.cli.tic.catalogue import TIC
 
 DEFAULT_SITE = Path("/etc/gateway/site.toml")
@@ -30,8 +34,12 @@ FAMILIES = {
     "queue": "what is kept for the centre",
     "config": "the site file",
     "tic": "a meter's customer output",
+    "centre": "the other end, for the platform's people",
+    "export": "what is kept here, for people",
+    **OF_DOOR,
+    **OF_ENROLMENT,
 }
-"""The first words that others follow, with what they are about."""
+"""The first words that others follow, with what they are about; what stands above comes first."""
 
 COMMANDS = (
     Command(
@@ -200,7 +208,23 @@ COMMANDS = (
         "gateway config schema",
         (option("--json", action="store_true", help="wrapped like every other answer"),),
     ),
+    Command(
+        "export csv",
+        "the readings that are kept here, of a range of days",
+        answers.export_csv,
+        "gateway export csv --from 2026-11-01 --to 2026-11-07 > week.csv",
+        (
+            option("--from", dest="begin", metavar="DAY", help="a day, or a moment as 2026-11-25T14:30 (default: all)"),
+            option("--to", dest="end", metavar="DAY", help="the last day, included; a moment is not"),
+            option("--tier", choices=("fine", "minute", "index"), default="fine", help="how fine (default %(default)s)"),
+            option("--channel", action="append", default=[], metavar="NAME", help="only this one; again for more"),
+            option("--comma", action="store_true", help="decimals as French spreadsheets want them"),
+            _SITE,
+        ),
+    ),
+    *DOOR,
     *TIC,
+    *ENROLMENT,
     Command(
         "support-bundle",
         "what somebody far away needs to help, in one file, secrets and meter numbers masked",

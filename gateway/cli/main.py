@@ -23,15 +23,14 @@ def parser() -> argparse.ArgumentParser:
         epilog=CODES,
     )
     first = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    below = {
-        name: first.add_parser(name, help=text, description=_sentence(text)).add_subparsers(
-            dest="subcommand", required=True, metavar="COMMAND"
-        )
-        for name, text in FAMILIES.items()
-    }
+    below = {"": first}
+    for name, text in FAMILIES.items():
+        above, _, word = name.rpartition(" ")
+        made = below[above].add_parser(word, help=text, description=_sentence(text))
+        below[name] = made.add_subparsers(dest=f"{word}_command", required=True, metavar="COMMAND")
     for command in COMMANDS:
         family, _, word = command.words.rpartition(" ")
-        made = (below[family] if family else first).add_parser(
+        made = below[family].add_parser(
             word, help=command.text, description=_sentence(command.text), epilog=f"Example: {command.example}"
         )
         made.set_defaults(answer=command.answer, words=command.words)

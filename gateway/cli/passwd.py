@@ -1,12 +1,12 @@
 """`gateway passwd`: a one-time code for the page, where the page is, and by what its certificate is known."""
 
 import json
-import os
 import socket
 import time
 from pathlib import Path
 
-from gateway.cli.exits import CHECK_FAILED, OK, REFUSED, Ended
+from gateway.cli.exits import CHECK_FAILED, OK, Ended
+from gateway.cli.owner import as_owner
 from gateway.web import certificate
 from gateway.web.certificate import CertificateError
 from gateway.web.schema import StoreError
@@ -18,7 +18,7 @@ _HALF = CODE_LENGTH // 2
 
 def passwd(folder: Path, *, as_json: bool) -> int:
     """Make a one-time code, and print it with what is needed to use it; raise Ended."""
-    _as_owner(folder)
+    as_owner(folder)
     now_s = time.time()
     try:
         store = Store(folder)
@@ -69,22 +69,3 @@ def _places(addresses: list[str]) -> str:
 
 def _lines(fingerprint: str) -> str:
     return f"{fingerprint[:47]}\n   {fingerprint[48:]}"
-
-
-def _as_owner(folder: Path) -> None:
-    """As root, go on as the folder's owner; raise Ended where that is not permitted.
-
-    What is made there is then the page's, and root follows no link that whoever has taken over the page has left.
-    """
-    try:
-        owner = folder.stat()
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise Ended(REFUSED, f"{folder}: {error.strerror}: use sudo") from error
-    if os.geteuid() not in {0, owner.st_uid}:
-        raise Ended(REFUSED, f"{folder}: belongs to another user: use sudo")
-    if os.geteuid() == 0 and owner.st_uid != 0:
-        os.setgroups([])
-        os.setresgid(owner.st_gid, owner.st_gid, owner.st_gid)
-        os.setresuid(owner.st_uid, owner.st_uid, owner.st_uid)

@@ -5,7 +5,8 @@ key; its payload carries that key's public half and a PKCS#10 request, signed by
 gateway's id alone and whose only extension names the SHA-256 of the signing key. So each key vouches for the other,
 and neither can be moved to another name or another box. No private key is in it.
 
-For people to carry it is armoured like a PEM file. Who issues compares its fingerprint with what the box shows.
+For people to carry it is armoured like a PEM file. Who issues compares its fingerprint with what the box shows: the
+same keys give the same request each time, to the byte.
 """
 
 import base64
@@ -72,7 +73,7 @@ def make(gateway: str, tls: ec.EllipticCurvePrivateKey, signing: SigningKey) -> 
         x509.CertificateSigningRequestBuilder()
         .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, gateway)]))
         .add_extension(_bound(public), critical=False)
-        .sign(tls, hashes.SHA256())
+        .sign(tls, hashes.SHA256(), ecdsa_deterministic=True)
     )
     header = cose.Header(
         key_id=signing.key_id,

@@ -1,29 +1,36 @@
-"""The site's keys for a bench: an authority, TLS certificates, signing keys, and who may say what.
+"""The site's keys for a bench: the product's own authority in a folder, and every gateway enrolled as a real one is.
 
-A real site gets its certificates at enrolment; here one folder holds everybody's. Key files are 0600, the folder 0700.
-How the keys are used, and what is accepted, is left to the broker, the uplink and the centre.
+A real site keeps these apart; here one folder holds everybody's. Key files are 0600, the folder 0700. How the keys are
+used, and what is accepted, is left to the broker, the uplink and the centre.
 """
 
+import atexit
 import datetime as dt
-import ipaddress
+import functools
 import os
+import shutil
+import tempfile
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from gateway.centre.ca import authority as ca
+from gateway.centre.ca import founding, issue
+from gateway.centre.ca.issue import Kind
+from gateway.enrolment import box, request
+from gateway.enrolment.places import Places
 from gateway.wire.keys import KeySet, SigningKey, TrustedKey, make_signing_key
 
-CENTRE = "centre"
+CENTRE = founding.NAME
 """Certificate name of the centre: the broker's access list knows it by this name."""
 
 CENTRE_KEY_ID = "centre-2026"
 CENTRE_EPOCH = bytes.fromhex("0011223344556677")
-CENTRE_ROLES = frozenset({"receipt", "dispatch", "config"})
+CENTRE_ROLES = founding.ROLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +53,14 @@ class GatewayKeys:
 
 @dataclass(frozen=True, slots=True)
 class SiteKeys:
-    """Everybody's keys in one folder; `gateway_keys` is the key set by which the centre knows the gateways."""
+    """Everybody's keys in one folder; `gateway_keys` is the key set by which the centre knows the gateways.
+
+    `ca` is the certificate of the authority, which is whole in `folder`; `revoked` is its list of revocations.
+    """
 
     folder: Path
     ca: Path
+    revoked: Path
     broker: Certificate
     centre: Certificate
     centre_signing_key: Path
@@ -58,31 +69,16 @@ class SiteKeys:
 
 
 class Authority:
-    """A certificate authority with its own key, which signs whatever a test wants signed."""
+    """A certificate authority whose key stays in memory, which signs whatever a test wants signed."""
 
     def __init__(self, folder: Path, name: str = "bench-ca") -> None:
-        """Make the authority and write `<name>.crt` into the folder; its private key never leaves memory."""
+        """Make the authority and write `<name>.crt` into the folder."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
         self.folder = folder
         self.cert = folder / f"{name}.crt"
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = _name(name)
-        usage = x509.KeyUsage(
-            digital_signature=False,
-            content_commitment=False,
-            key_encipherment=False,
-            data_encipherment=False,
-            key_agreement=False,
-            key_cert_sign=True,
-            crl_sign=True,
-            encipher_only=False,
-            decipher_only=False,
-        )
-        builder = self._builder(self._name, self._key.public_key(), days=30, authority=True).add_extension(
-            usage, critical=True
-        )
-        self.cert.write_bytes(builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+        self._issuer = issue.authority(name, _now() - dt.timedelta(days=60), days=90)
+        self.cert.write_bytes(self._issuer.certificate.public_bytes(Encoding.PEM))
 
     def issue(self, name: str, *, hosts: Iterable[str] = (), days: int = 30, stem: str = "") -> Certificate:
         """Write `<stem or name>.crt` and `.key`: for a server where `hosts` names it, else for a client.
@@ -90,63 +86,81 @@ class Authority:
         `days` is the time to its end; a negative one gives a certificate that is past already.
         """
         key = ec.generate_private_key(ec.SECP256R1())
-        usage = ExtendedKeyUsageOID.SERVER_AUTH if hosts else ExtendedKeyUsageOID.CLIENT_AUTH
-        builder = self._builder(_name(name), key.public_key(), days=days, authority=False)
-        builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
-        if hosts:
-            builder = builder.add_extension(
-                x509.SubjectAlternativeName([_host(host) for host in hosts]), critical=False
-            )
         made = Certificate(self.folder / f"{stem or name}.crt", self.folder / f"{stem or name}.key")
-        made.cert.write_bytes(builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
-        pem = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        served = tuple(hosts)
+        certificate = issue.issue(
+            self._issuer,
+            Kind.BROKER if served else Kind.GATEWAY,
+            name,
+            key.public_key(),
+            begins=_now() - dt.timedelta(days=60),
+            ends=_now() + dt.timedelta(days=days),
+            hosts=served,
         )
-        write_private(made.key, pem)
+        made.cert.write_bytes(certificate.public_bytes(Encoding.PEM))
+        write_private(made.key, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         return made
-
-    def _builder(
-        self, subject: x509.Name, public: ec.EllipticCurvePublicKey, *, days: int, authority: bool
-    ) -> x509.CertificateBuilder:
-        now = dt.datetime.now(dt.UTC)
-        return (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(self._name)
-            .public_key(public)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - dt.timedelta(days=60))
-            .not_valid_after(now + dt.timedelta(days=days))
-            .add_extension(x509.BasicConstraints(ca=authority, path_length=0 if authority else None), critical=True)
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
-            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
-        )
 
 
 def make_site_keys(folder: Path, gateways: Iterable[str] = ("gw-0001",)) -> SiteKeys:
-    """Write everything that a broker, one centre and these gateways need into `folder` (made, 0700)."""
-    authority = Authority(folder)
-    centre_signing = folder / "centre-signing.pem"
-    centre_key = make_signing_key(centre_signing, CENTRE_KEY_ID)
-    centre_keys = folder / "centre-keys.toml"
-    centre_keys.write_text(KeySet.of([trusted(centre_key, CENTRE, CENTRE_EPOCH, CENTRE_ROLES)]).to_toml(), "utf-8")
-    made: dict[str, GatewayKeys] = {}
-    entries: list[TrustedKey] = []
-    for name in gateways:
-        signing = folder / f"{name}-signing.pem"
-        key = make_signing_key(signing, f"{name}-2026")
-        entries.append(trusted(key, name, bytes(8), frozenset({"gateway"})))
-        made[name] = GatewayKeys(name, authority.issue(name), signing, centre_keys)
-    gateway_keys = folder / "gateway-keys.toml"
-    gateway_keys.write_text(KeySet.of(entries).to_toml(), "utf-8")
+    """Write everything that a broker, one centre and these gateways need into `folder` (made, 0700).
+
+    What one process wants twice is made once and copied: an authority syncs all that it writes, a test need not wait.
+    """
+    names = tuple(gateways)
+    shutil.copytree(_made_once(names), folder, dirs_exist_ok=True)
+    made = {}
+    for name in names:
+        places = places_of(folder / name, name)
+        made[name] = GatewayKeys(name, Certificate(places.certificate, places.key), places.signing, places.trusted)
     return SiteKeys(
         folder=folder,
-        ca=authority.cert,
-        broker=authority.issue("broker", hosts=("localhost", "127.0.0.1")),
-        centre=authority.issue(CENTRE),
-        centre_signing_key=centre_signing,
-        gateway_keys=gateway_keys,
+        ca=folder / ca.CERTIFICATE,
+        revoked=folder / ca.LIST,
+        broker=Certificate(folder / "broker.pem", folder / "broker.key"),
+        centre=Certificate(folder / "centre.pem", folder / "centre.key"),
+        centre_signing_key=folder / founding.SIGNING,
+        gateway_keys=folder / ca.GATEWAYS,
         gateways=made,
+    )
+
+
+@functools.cache
+def _made_once(gateways: tuple[str, ...]) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="bench-keys-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    ours = make_signing_key(folder / founding.SIGNING, CENTRE_KEY_ID)
+    keys = KeySet.of([trusted(ours, CENTRE, CENTRE_EPOCH, CENTRE_ROLES)], revision=1)
+    (folder / ca.CENTRE).write_text(keys.to_toml(), "utf-8")
+    founding.found(folder, "bench-ca", _now())
+    with closing(ca.Authority.open(folder)) as authority:
+        key = ec.generate_private_key(ec.SECP256R1())
+        served = authority.issue(Kind.BROKER, "broker", key.public_key(), _now(), hosts=("localhost", "127.0.0.1"))
+        (folder / "broker.pem").write_bytes(served.public_bytes(Encoding.PEM))
+        write_private(folder / "broker.key", key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        for name in gateways:
+            enrol(authority, places_of(folder / name, name))
+    return folder
+
+
+def enrol(authority: ca.Authority, places: Places, *, days: float = issue.DAYS) -> None:
+    """Enrol a gateway, whose folder is made, as on a box: its keys, its request, the bundle, and that installed."""
+    places.key.parent.mkdir(mode=0o700, exist_ok=True)
+    asked = request.read(box.ask(places).message)
+    granted = authority.grant(asked, _now(), cause="operator", days=days)
+    box.install(places, authority.bundle(asked, granted.chain), _now())
+
+
+def places_of(folder: Path, name: str) -> Places:
+    """Where the identity of a gateway is in its folder; its signing key has a name that is known beforehand."""
+    return Places(
+        gateway=name,
+        certificate=folder / "gateway.pem",
+        key=folder / "gateway.key",
+        authority=folder / "ca.pem",
+        signing=folder / "signing.key",
+        trusted=folder / "centre.toml",
+        key_id=f"{name}-2026",
     )
 
 
@@ -162,12 +176,5 @@ def write_private(path: Path, content: bytes) -> None:
     path.chmod(0o600)
 
 
-def _name(common: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
-
-
-def _host(host: str) -> x509.GeneralName:
-    try:
-        return x509.IPAddress(ipaddress.ip_address(host))
-    except ValueError:
-        return x509.DNSName(host)
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)

@@ -5,19 +5,17 @@ counters as sockets, the BMS over the (own) network.
 """
 
 import asyncio
+import datetime as dt
 import os
 import shutil
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
-
-from gateway.wire.keys import KeySet, TrustedKey
+from gateway.centre.ca.authority import Authority
 from hil_tests.bench.pki import Certificate, GatewayKeys
-from hil_tests.bench.processes import Agent
+from hil_tests.bench.processes import Agent, gateway
 from hil_tests.bench.site import Wiring, site_text
 from hil_tests.bench.whole import QUICK, Whole, all_first_read, meter
 from hil_tests.books import nothing_lost
@@ -26,8 +24,11 @@ from hil_tests.box.guide import commands
 from hil_tests.box.rootfs import INSTALLER
 from hil_tests.demo.verdict import Span
 
-GATEWAY, KEY_ID = "gw-lyon-017", "gw-lyon-017-2026"
-"""The gateway of the example and of the guide, and its signing key."""
+GATEWAY = "gw-lyon-017"
+"""The gateway of the example and of the guide."""
+
+REQUEST, BUNDLE = "gateway.request", "gateway.bundle"
+"""What the guide calls them."""
 
 LINKY_PORT = "/dev/serial/by-id/usb-bench-linky"
 GAS_SOCKET, WATER_SOCKET = "/run/bench/gas.sock", "/run/bench/water.sock"
@@ -71,11 +72,11 @@ class Installed:
         return said
 
     async def set_up(self) -> None:
-        """Set it up by the guide; the centre learns the key that the box shows."""
+        """Set it up by the guide; the centre answers the request that the box makes."""
         for command in commands():
             said = await self.type(command)
-            if "PUBLIC KEY" in said:
-                await self._enrol(said)
+            if REQUEST in command:
+                await self._grant("".join(said.split("fingerprint")[1].split()))
 
     async def in_service(self) -> int:
         """Wait until the agent is connected and reads every meter, and give the moment of the last first reading."""
@@ -97,19 +98,24 @@ class Installed:
             if before == (await self.whole.bench.ask("pulses"))["pulses"]:
                 return {name: count - int(meter(status, name)["state"].split()[0]) for name, count in before.items()}
 
-    async def _enrol(self, shown: str) -> None:
-        """Have the centre know the key that the installer sent, in place of the one that the bench had made."""
-        public = load_pem_public_key(shown.encode())
-        assert isinstance(public, Ed25519PublicKey)
-        key = TrustedKey(KEY_ID.encode(), GATEWAY, bytes(8), frozenset({"gateway"}), public)
-        async with self.whole.centre_away():
-            self.whole.keys.gateway_keys.write_text(KeySet.of([key]).to_toml(), "utf-8")
+    async def _grant(self, fingerprint: str) -> None:
+        """Have the centre sign the request, whose fingerprint the installer has read out, and send the bundle."""
+        handed = self.whole.folder / "handed"
+        status, bundle, told = await gateway(
+            *("centre", "ca", "sign", handed / REQUEST),
+            *("--folder", self.whole.keys.folder, "--fingerprint", fingerprint),
+        )
+        assert status == 0, told
+        (handed / BUNDLE).write_text(bundle, "utf-8")
 
 
 @asynccontextmanager
 async def installed(base: Path, folder: Path, package: Path) -> AsyncIterator[Installed]:
-    """Give a building with a clean box, the package and the centre's files in its installer's folder."""
+    """Give a building with a clean box, the package in its installer's folder; its keys are still to be made."""
     async with Whole(folder, gateway=GATEWAY) as whole:
+        # The bench has keys of this name too: nobody lets them in, or believes them, any more.
+        with closing(Authority.open(whole.keys.folder)) as authority:
+            authority.revoke(GATEWAY, dt.datetime.now(dt.UTC), "superseded")
         handed = folder / "handed"
         _hand_over(whole, handed)
         shutil.copy(package, handed)
@@ -130,16 +136,9 @@ async def installed(base: Path, folder: Path, package: Path) -> AsyncIterator[In
 
 
 def _hand_over(whole: Whole, folder: Path) -> None:
-    """Put into a folder what the centre gives an installer, and the site file that this one will write."""
-    folder.mkdir(mode=0o755)
-    ours = whole.keys.gateways[GATEWAY]
-    for made, name in (
-        (whole.keys.ca, "ca.pem"),
-        (ours.tls.cert, "gateway.pem"),
-        (ours.tls.key, "gateway.key"),
-        (ours.centre_keys, "centre.toml"),
-    ):
-        shutil.copy(made, folder / name)
+    """Put into the installer's folder the site file that this one will write."""
+    folder.mkdir()
+    folder.chmod(0o777)  # the installer's home, whoever the box takes for its owner
     inside = GatewayKeys(
         GATEWAY, Certificate(KEYS / "gateway.pem", KEYS / "gateway.key"), KEYS / "signing.key", KEYS / "centre.toml"
     )
@@ -155,5 +154,6 @@ def _hand_over(whole: Whole, folder: Path) -> None:
     )
     site = folder / "site.toml"
     control = f'socket = "{SOCKET}"\nact_group = "gateway-act"'
-    site.write_text(text.replace(f'socket = "{STATE / "control.sock"}"', control), "utf-8")
+    text = text.replace(f'socket = "{STATE / "control.sock"}"', control)
+    site.write_text(text.replace(f'key_id = "{GATEWAY}-2026"\n', ""), "utf-8")
     site.chmod(0o644)

@@ -77,10 +77,10 @@ def test_the_page_knows_no_password_yet(box: Box) -> None:
 
 
 def test_folders_and_keys_are_closed_to_others(box: Box) -> None:
-    """The site is root's and readable by the agent, its state is the agent's own, and nobody else looks in."""
+    """The site is root's and readable by the agent, keys and state are the agent's own, and nobody else looks in."""
     for path, owner, mode in (
         ("/etc/gateway", "root:gateway", "750"),
-        ("/etc/gateway/keys", "root:gateway", "750"),
+        ("/etc/gateway/keys", "gateway:gateway", "750"),
         (SITE, "root:gateway", "640"),
         ("/var/lib/gateway", "gateway:gateway", "750"),
         ("/var/lib/gateway-web", "gateway-web:gateway-web", "700"),

@@ -74,6 +74,7 @@ async def test_the_agent_works_confined(here: Installed) -> None:
     for folder in ("/usr", "/etc/gateway", "/srv", "/var/lib"):
         said = here.box.run(f"nsenter --target {pid} --mount touch {folder}/planted", status=1)
         assert "Read-only file system" in said
+    here.box.run(f"nsenter --target {pid} --mount touch /etc/gateway/keys/renewed && rm /etc/gateway/keys/renewed")
     assert here.box.unit("gateway")["MemoryDenyWriteExecute"] == "yes"
 
 
