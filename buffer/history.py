@@ -11,76 +11,18 @@ Used by the thread of its outbox. Minutes, hours and days are numbered from 1970
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, Self
+from typing import Any
 
+from buffer import history_sql as sql
 from buffer import packed
+from buffer.rollup import VALUE_MOST, Jump, Jumped, Minute, Rollup, Row, check
 
-VALUE_MOST = 1 << 45
-"""A larger magnitude is refused, so that no sum leaves 63 bits."""
+__all__ = ["VALUE_MOST", "History", "Jump", "Jumped", "Minute", "Rollup", "Row"]
 
-_COUNT_MOST = 1 << 17
-"""A day at more than one reading a second: the sum and the count stop together here, the rest goes on."""
-
-_ROW_BYTES = 48
-"""About what an hour's row takes beside its packed minutes."""
+_HOUR_MIN, _DAY_MIN = 60, 1440
 
 Transaction = Callable[[str], AbstractContextManager[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Rollup:
-    """A channel over some time: first and last value, lowest, highest, sum and number of its values; exact integers."""
-
-    first: int
-    last: int
-    low: int
-    high: int
-    sum: int
-    count: int
-
-    def then(self, later: Self) -> "Rollup":
-        """Join what came later."""
-        fits = self.count + later.count <= _COUNT_MOST
-        return Rollup(
-            self.first,
-            later.last,
-            min(self.low, later.low),
-            max(self.high, later.high),
-            self.sum + later.sum if fits else self.sum,
-            self.count + later.count if fits else self.count,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Minute:
-    """What channel `channel` did in a minute, and which day that minute belongs to."""
-
-    channel: str
-    minute: int
-    day: int
-    rollup: Rollup
-
-
-_UPSERT = f"""
-    INSERT INTO {{}} VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
-        last = excluded.last, low = min(low, excluded.low), high = max(high, excluded.high),
-        sum = sum + iif(count + excluded.count <= {_COUNT_MOST}, excluded.sum, 0),
-        count = count + iif(count + excluded.count <= {_COUNT_MOST}, excluded.count, 0)
-"""  # noqa: S608 - a constant
-_MINUTE, _DAY = _UPSERT.format("history_minute"), _UPSERT.format("history_day")
-
-# Rows are appended by time, so that a commit touches one page and not one a channel; a channel is read by seeking.
-_SEEK = """
-    WITH RECURSIVE moment (x) AS (SELECT ?1 UNION ALL SELECT x + 1 FROM moment WHERE x + 1 < ?2)
-    SELECT x, {} FROM moment CROSS JOIN {} ON {} = x AND channel = ?3
-"""
-_VALUES = "first, last, low, high, sum, count"
-_DAYS = _SEEK.format(_VALUES, "history_day", "day")
-_HOURS = _SEEK.format(_VALUES, "history_hour", "hour")
-_PACKED = _SEEK.format("minutes", "history_hour", "hour")
-_RUNNING = f"SELECT minute, {_VALUES} FROM history_minute WHERE minute >= ? AND minute < ? AND channel = ?"  # noqa: S608 - column names of ours
 
 
 class History:
@@ -103,45 +45,79 @@ class History:
         if not minutes:
             return
         for each in minutes:
-            _check(each)
+            check(each)
         with self._transaction("storing the history"):
             numbers = self._numbered({each.channel for each in minutes})
-            rows = [(each, numbers[each.channel], _columns(each.rollup)) for each in minutes]
-            self._db.executemany(_MINUTE, [(each.minute, number, *values) for each, number, values in rows])
-            self._db.executemany(_DAY, [(each.day, number, *values) for each, number, values in rows])
-            self._settle(max(each.minute for each in minutes) // 60)
+            rows = [(each, numbers[each.channel]) for each in minutes]
+            self._db.executemany(sql.DAY, list(self._days_of(rows)))  # asks what is there before it is changed
+            self._db.executemany(sql.MINUTE, [_minute_row(each, number) for each, number in rows])
+            self._db.executemany(sql.JUMP, [jump for each, number in rows for jump in _jump_rows(each, number)])
+            self._settle(max(each.minute for each in minutes) // _HOUR_MIN)
         self._numbers = numbers
 
     def prune(self, *, hours_from: int, days_from: int) -> None:
         """Forget the hours, with their minutes, and the days before these."""
         with self._transaction("pruning the history"):
             self._db.execute("DELETE FROM history_hour WHERE hour < ?", (hours_from,))
-            self._db.execute("DELETE FROM history_minute WHERE minute < ?", (hours_from * 60,))
+            self._db.execute("DELETE FROM history_minute WHERE minute < ?", (hours_from * _HOUR_MIN,))
             self._db.execute("DELETE FROM history_day WHERE day < ?", (days_from,))
+            self._db.execute("DELETE FROM history_jump WHERE minute < ?", (days_from * _DAY_MIN,))
 
-    def minutes(self, channel: str, start: int, end: int) -> list[tuple[int, Rollup]]:
+    def minutes(self, channel: str, start: int, end: int) -> list[Row]:
         """Give a channel's minutes of a range, in order; minutes without a value are absent."""
         with self._errors("reading the history"):
-            hours = self._seek(_PACKED, channel, start // 60, -(-end // 60))
-            found = [
-                (minute, Rollup(*values))
-                for hour, blob in hours
-                for minute, values in _unpacked(hour, blob)
-                if start <= minute < end
-            ]
-            return _joined([*found, *self._running(channel, start, end)])
+            return self._minutes(channel, start, end)
 
-    def hours(self, channel: str, start: int, end: int) -> list[tuple[int, Rollup]]:
+    def hours(self, channel: str, start: int, end: int) -> list[Row]:
         """Give a channel's hours of a range, in order; hours without a value are absent."""
         with self._errors("reading the history"):
-            found = [(hour, Rollup(*values)) for hour, *values in self._seek(_HOURS, channel, start, end)]
-            running = self._running(channel, start * 60, end * 60)
-            return _joined([*found, *((minute // 60, rollup) for minute, rollup in running)])
+            found = {row[0]: _row(row, _HOUR_MIN) for row in self._seek(sql.HOURS, channel, start, end)}
+            for hour in {row.moment // _HOUR_MIN for row in self._running(channel, start * _HOUR_MIN, end * _HOUR_MIN)}:
+                (found[hour],) = _joined(
+                    row.of(hour) for row in self._minutes(channel, hour * _HOUR_MIN, (hour + 1) * _HOUR_MIN)
+                )
+            return [found[hour] for hour in sorted(found)]
 
-    def days(self, channel: str, start: int, end: int) -> list[tuple[int, Rollup]]:
+    def days(self, channel: str, start: int, end: int) -> list[Row]:
         """Give a channel's days of a range, in order; days without a value are absent."""
         with self._errors("reading the history"):
-            return [(day, Rollup(*values)) for day, *values in self._seek(_DAYS, channel, start, end)]
+            return [_row(row, _DAY_MIN) for row in self._seek(sql.DAYS, channel, start, end)]
+
+    def before(self, channel: str, minute: int) -> tuple[int, int] | None:
+        """Give the minute and the value of the newest reading before `minute`, None where none is known."""
+        with self._errors("reading the history"):
+            found = [(row.moment, row.rollup.last) for row in self._minutes(channel, minute // 60 * 60, minute)[-1:]]
+            found += self._edges(channel, minute, sql.BEFORE)
+            at, last = max(found or self._edges(channel, minute, (sql.BEFORE_DAY,)), default=(None, 0))
+            return None if at is None else (at, self._joined_at(channel, at, Rollup(0, last, 0, 0, 0, 0)).last)
+
+    def after(self, channel: str, minute: int) -> tuple[int, int] | None:
+        """Give the minute and the value of the oldest reading from `minute` on, None where none is known."""
+        with self._errors("reading the history"):
+            found = [(row.moment, row.rollup.first) for row in self._minutes(channel, minute, minute // 60 * 60 + 60)]
+            found += self._edges(channel, minute, sql.AFTER)
+            at, first = min(found, default=(None, 0))
+            return None if at is None else (at, self._joined_at(channel, at, Rollup(first, 0, 0, 0, 0, 0)).first)
+
+    def newest(self) -> dict[str, tuple[int, int]]:
+        """Give the minute and the value of each channel's newest reading, of the last 31 days that have any."""
+        with self._errors("reading the history"):
+            return {name: (minute, last) for name, minute, last in self._db.execute(sql.NEWEST).fetchall()}
+
+    def jumps(self, channel: str, start: int, end: int) -> list[Jumped]:
+        """Give a channel's jumps in the minutes of a range, in order."""
+        with self._errors("reading the history"):
+            rows = self._db.execute(
+                "SELECT minute, inside, before, after FROM history_jump"
+                " WHERE minute >= ? AND minute < ? AND channel = ? ORDER BY minute, inside",
+                (start, end, self._numbers.get(channel)),
+            ).fetchall()
+            return [Jumped(minute, bool(inside), Jump(before, after)) for minute, inside, before, after in rows]
+
+    def _minutes(self, channel: str, start: int, end: int) -> list[Row]:
+        hours = self._seek(sql.PACKED, channel, start // _HOUR_MIN, -(-end // _HOUR_MIN))
+        found = [row for hour, blob in hours for row in _unpacked(hour, blob) if start <= row.moment < end]
+        return _joined([*found, *self._running(channel, start, end)])
 
     def _seek(self, query: str, channel: str, start: int, end: int) -> list[tuple[Any, ...]]:
         number = self._numbers.get(channel)
@@ -149,9 +125,20 @@ class History:
             return []
         return self._db.execute(query, (start, end, number)).fetchall()
 
-    def _running(self, channel: str, start: int, end: int) -> Iterable[tuple[int, Rollup]]:
-        rows = self._db.execute(_RUNNING, (start, end, self._numbers.get(channel))).fetchall()
-        return [(minute, Rollup(*values)) for minute, *values in rows]
+    def _running(self, channel: str, start: int, end: int) -> Iterable[Row]:
+        rows = self._db.execute(sql.RUNNING, (start, end, self._numbers.get(channel))).fetchall()
+        return [_minute(row[0], row[1], row[2], row[3:]) for row in rows]
+
+    def _joined_at(self, channel: str, minute: int, otherwise: Rollup) -> Rollup:
+        """Give what is known of a minute, also where a part of it came late."""
+        found = self._minutes(channel, minute, minute + 1)
+        return found[0].rollup if found else otherwise
+
+    def _edges(self, channel: str, minute: int, queries: Iterable[str]) -> Iterator[tuple[int, int]]:
+        for query in queries:
+            found = self._db.execute(query, (self._numbers.get(channel), minute)).fetchone()
+            if found is not None:
+                yield found
 
     def _numbered(self, names: set[str]) -> dict[str, int]:
         """Give every channel's number, new names included; they count once the transaction does."""
@@ -162,63 +149,96 @@ class History:
             ).fetchone()[0]
         return numbers
 
+    def _days_of(self, rows: Sequence[tuple[Minute, int]]) -> Iterator[tuple[int, ...]]:
+        """Give what minutes add to their days: a minute that is there already, cut in two by a restart, counts once."""
+        known: dict[tuple[int, int], tuple[int, int]] = {}
+        for minute in {each.minute for each, _ in rows}:
+            for number, covered, estimated in self._db.execute(
+                "SELECT channel, covered, estimated FROM history_minute WHERE minute = ?", (minute,)
+            ):
+                known[minute, number] = covered, estimated
+        for each, number in rows:
+            covered, estimated = known.get((each.minute, number), (0, 0))
+            known[each.minute, number] = max(covered, each.covered), max(estimated, each.estimated)
+            at = each.minute - each.day * _DAY_MIN
+            more = known[each.minute, number]
+            yield each.day, number, *_columns(each.rollup), at, at, more[0] - covered, more[1] - estimated
+
     def _settle(self, running: int) -> None:
         """Pack the hours before `running`, and keep the whole within its share."""
-        query = f"SELECT minute / 60, channel, minute, {_VALUES} FROM history_minute WHERE minute < ? ORDER BY 1, 2, 3"  # noqa: S608 - column names of ours
-        rows = self._db.execute(query, (running * 60,)).fetchall()
+        rows = self._db.execute(sql.TO_PACK, (running * _HOUR_MIN,)).fetchall()
         if not rows:
             return
         for (hour, channel), group in groupby(rows, lambda row: (row[0], row[1])):
-            known = self._db.execute(
+            blob = self._db.execute(
                 "SELECT minutes FROM history_hour WHERE hour = ? AND channel = ?", (hour, channel)
             ).fetchone()
-            before = [(minute, Rollup(*values)) for minute, values in _unpacked(hour, known[0])] if known else []
-            minutes = _joined([*before, *((minute, Rollup(*values)) for _, _, minute, *values in group)])
-            whole = _joined([(hour, rollup) for _, rollup in minutes])[0][1]
-            blob = packed.pack([(minute - hour * 60, _columns(rollup)) for minute, rollup in minutes])
+            before = list(_unpacked(hour, blob[0])) if blob else []
+            minutes = _joined([*before, *(_minute(row[2], row[3], row[4], row[5:]) for row in group)])
             self._db.execute(
-                "INSERT OR REPLACE INTO history_hour VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (hour, channel, *_columns(whole), blob),
+                "INSERT OR REPLACE INTO history_hour VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                _hour_row(hour, channel, minutes),
             )
-        self._db.execute("DELETE FROM history_minute WHERE minute < ?", (running * 60,))
+        self._db.execute("DELETE FROM history_minute WHERE minute < ?", (running * _HOUR_MIN,))
         self._make_room()
 
     def _make_room(self) -> None:
-        size = f"SELECT coalesce(sum(length(minutes) + {_ROW_BYTES}), 0) FROM history_hour"  # noqa: S608 - a constant
-        over = self._db.execute(size).fetchone()[0] - self._most_bytes
+        over = self._db.execute(sql.SIZE).fetchone()[0] - self._most_bytes
         while over > 0:
             oldest = self._db.execute("SELECT min(hour) FROM history_hour").fetchone()[0]
-            over -= self._db.execute(f"{size} WHERE hour = ?", (oldest,)).fetchone()[0]
+            over -= self._db.execute(f"{sql.SIZE} WHERE hour = ?", (oldest,)).fetchone()[0]
             self._db.execute("DELETE FROM history_hour WHERE hour = ?", (oldest,))
-
-
-def _check(minute: Minute) -> None:
-    rollup = minute.rollup
-    sound = -VALUE_MOST <= rollup.low <= rollup.first <= rollup.high <= VALUE_MOST
-    if not sound or not rollup.low <= rollup.last <= rollup.high or not 0 < rollup.count <= _COUNT_MOST:
-        raise ValueError(f"{minute}: no rollup of values up to {VALUE_MOST}")
-    if not rollup.low * rollup.count <= rollup.sum <= rollup.high * rollup.count:
-        raise ValueError(f"{minute}: the sum is none of such values")
+        self._db.execute(sql.FORGET_JUMPS)
 
 
 def _columns(rollup: Rollup) -> tuple[int, int, int, int, int, int]:
     return rollup.first, rollup.last, rollup.low, rollup.high, rollup.sum, rollup.count
 
 
-def _unpacked(hour: int, blob: bytes) -> Iterator[tuple[int, packed.Values]]:
+def _minute_row(minute: Minute, number: int) -> tuple[int, ...]:
+    return minute.minute, number, *_columns(minute.rollup), minute.covered, minute.estimated
+
+
+def _jump_rows(minute: Minute, number: int) -> Iterator[tuple[int, ...]]:
+    for inside, jump in enumerate((minute.joint, minute.inside)):
+        if jump is not None:
+            yield minute.minute, number, inside, jump.before, jump.after
+
+
+def _hour_row(hour: int, channel: int, minutes: Sequence[Row]) -> tuple[int | bytes | None, ...]:
+    start = hour * _HOUR_MIN
+    (whole,) = _joined([row.of(hour) for row in minutes])
+    blob = packed.pack(
+        (row.moment - start, row.covered or 1, bool(row.estimated), _columns(row.rollup)) for row in minutes
+    )
+    at = whole.first_at - start, whole.last_at - start
+    return hour, channel, *_columns(whole.rollup), blob, *at, whole.covered, whole.estimated
+
+
+def _row(found: tuple[Any, ...], length: int) -> Row:
+    moment, *values, first_at, last_at, covered, estimated = found
+    start = moment * length
+    return Row(moment, Rollup(*values), start + first_at, start + last_at, covered, estimated)
+
+
+def _minute(minute: int, covered: int, estimated: int, values: Iterable[int]) -> Row:
+    return Row(minute, Rollup(*values), minute, minute, covered, estimated)
+
+
+def _unpacked(hour: int, blob: bytes) -> Iterator[Row]:
     """Give an hour's minutes; none where a worn card has changed them: a gap is better than a wrong value."""
     try:
         entries = packed.unpack(blob)
     except packed.DamagedError:
         return
-    for offset, values in entries:
-        yield hour * 60 + offset, values
+    for offset, covered, estimated, values in entries:
+        yield _minute(hour * _HOUR_MIN + offset, covered, int(estimated), values)
 
 
-def _joined(found: Iterable[tuple[int, Rollup]]) -> list[tuple[int, Rollup]]:
+def _joined(found: Iterable[Row]) -> list[Row]:
     """Put moments in order, and join those that are there more than once, the earlier found first."""
-    by_moment: dict[int, Rollup] = {}
-    for moment, rollup in found:
-        known = by_moment.get(moment)
-        by_moment[moment] = rollup if known is None else known.then(rollup)
-    return sorted(by_moment.items())
+    by_moment: dict[int, Row] = {}
+    for row in found:
+        known = by_moment.get(row.moment)
+        by_moment[row.moment] = row if known is None else known.joined(row)
+    return sorted(by_moment.values(), key=lambda row: row.moment)

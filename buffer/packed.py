@@ -1,7 +1,8 @@
 """Minutes of one hour as a few bytes each: numbers as variable-length integers, values as small differences.
 
 An entry is: minute of the hour, count, first (from the last value before), last, low and high (from first), and what
-the sum is over count x first. A channel that does not change costs 7 bytes a minute.
+the sum is over count x first. A channel that does not change costs 7 bytes a minute. What is seldom otherwise, the
+minutes covered (one) and whether a value was estimated (no), is told by a number above 59 for the minute.
 """
 
 from collections.abc import Iterable
@@ -9,7 +10,11 @@ from collections.abc import Iterable
 Values = tuple[int, int, int, int, int, int]
 """First, last, low, high, sum, count."""
 
+Entry = tuple[int, int, bool, Values]
+"""Minute of the hour, minutes covered, whether a value was estimated, values."""
+
 _MINUTES = 60
+_COVERED_MOST = 24 * 60
 _WIDTH = 7
 _BITS_MOST = 70
 
@@ -18,13 +23,14 @@ class DamagedError(ValueError):
     """These bytes are not what `pack` made."""
 
 
-def pack(entries: Iterable[tuple[int, Values]]) -> bytes:
-    """Write (minute of the hour, values) in order."""
+def pack(entries: Iterable[Entry]) -> bytes:
+    """Write entries in order of their minutes."""
     out = bytearray()
     before = 0
-    for minute, (first, last, low, high, total, count) in entries:
+    for minute, covered, estimated, (first, last, low, high, total, count) in entries:
+        head = minute + _MINUTES * (2 * (covered - 1) + estimated)
         deltas = (first - before, last - first, first - low, high - first, total - first * count)
-        for number in (minute, count, *(each << 1 ^ each >> 127 for each in deltas)):
+        for number in (head, count, *(each << 1 ^ each >> 127 for each in deltas)):
             rest = number
             while rest > 0x7F:
                 out.append(rest & 0x7F | 0x80)
@@ -34,24 +40,26 @@ def pack(entries: Iterable[tuple[int, Values]]) -> bytes:
     return bytes(out)
 
 
-def unpack(data: bytes) -> list[tuple[int, Values]]:
+def unpack(data: bytes) -> list[Entry]:
     """Read what `pack` wrote; raise DamagedError for anything else."""
     numbers = _numbers(data)
     if len(numbers) % _WIDTH:
         raise DamagedError("an entry is cut short")
-    entries: list[tuple[int, Values]] = []
+    entries: list[Entry] = []
     before, earlier = 0, -1
     for at in range(0, len(numbers), _WIDTH):
-        minute, count, *zigzags = numbers[at : at + _WIDTH]
-        if not earlier < minute < _MINUTES or not count:
-            raise DamagedError("a minute is out of order, or empty")
-        step, change, below, above, rest = (each >> 1 ^ -(each & 1) for each in zigzags)
+        head, count, *zigzags = numbers[at : at + _WIDTH]
+        rest, minute = divmod(head, _MINUTES)
+        covered = rest // 2 + 1
+        if minute <= earlier or not count or covered > _COVERED_MOST:
+            raise DamagedError("a minute is out of order, empty, or covers too much")
+        step, change, below, above, over = (each >> 1 ^ -(each & 1) for each in zigzags)
         first = before + step
         last = first + change
-        low, high, total = first - below, first + above, first * count + rest
+        low, high, total = first - below, first + above, first * count + over
         if not low <= last <= high or not low * count <= total <= high * count:
             raise DamagedError("values contradict each other")
-        entries.append((minute, (first, last, low, high, total, count)))
+        entries.append((minute, covered, bool(rest & 1), (first, last, low, high, total, count)))
         before, earlier = last, minute
     return entries
 

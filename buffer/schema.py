@@ -66,6 +66,21 @@ _MIGRATIONS = (
         reason TEXT PRIMARY KEY, entries INTEGER NOT NULL, readings INTEGER NOT NULL) STRICT, WITHOUT ROWID;
     INSERT INTO loss SELECT reason, sum(last_sequence - first_sequence + 1), sum(count) FROM dropped GROUP BY reason;
     """,
+    """
+    ALTER TABLE history_minute ADD COLUMN covered INTEGER NOT NULL DEFAULT 1;
+    ALTER TABLE history_minute ADD COLUMN estimated INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE history_hour ADD COLUMN first_at INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE history_hour ADD COLUMN last_at INTEGER NOT NULL DEFAULT 59;
+    ALTER TABLE history_hour ADD COLUMN covered INTEGER;
+    ALTER TABLE history_hour ADD COLUMN estimated INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE history_day ADD COLUMN first_at INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE history_day ADD COLUMN last_at INTEGER NOT NULL DEFAULT 1439;
+    ALTER TABLE history_day ADD COLUMN covered INTEGER;
+    ALTER TABLE history_day ADD COLUMN estimated INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE history_jump (
+        minute INTEGER NOT NULL, channel INTEGER NOT NULL REFERENCES history_channel, inside INTEGER NOT NULL,
+        before INTEGER NOT NULL, after INTEGER NOT NULL, PRIMARY KEY (minute, channel, inside)) STRICT, WITHOUT ROWID;
+    """,
 )
 """Migration n (from 1) brings a database of `user_version` n - 1 to n. A migration that was released never changes.
 

@@ -1,7 +1,7 @@
 """The history gives back, minute by minute, hour by hour and day by day, exactly what it was given."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, nullcontext
 from pathlib import Path
 
@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from buffer import packed, schema
 from buffer.errors import StorageFull
-from buffer.history import VALUE_MOST, History, Minute, Rollup
+from buffer.history import VALUE_MOST, History, Jump, Jumped, Minute, Rollup, Row
+from buffer.history_sql import JUMPS_MOST
 from buffer.outbox import Outbox
 from buffer.tests.building import open_outbox
 
-HOUR = 60
+HOUR, DAY = 60, 1440
 START = 29_000_000 // HOUR * HOUR
 
 
@@ -27,6 +28,11 @@ def rollup(*values: int) -> Rollup:
 def minute(number: int, *values: int, channel: str = "linky.east", day: int = 20_000) -> Minute:
     """Make minute START + number with these values."""
     return Minute(channel, START + number, day, rollup(*values))
+
+
+def pairs(rows: Iterable[Row]) -> list[tuple[int, Rollup]]:
+    """Give moments and values alone."""
+    return [(row.moment, row.rollup) for row in rows]
 
 
 @pytest.fixture(name="outbox")
@@ -44,9 +50,9 @@ def test_a_gap_is_absent_and_never_zero(history: History) -> None:
     """Minutes in which nothing was read are not there, neither while their hour runs nor after it was packed."""
     history.add([minute(0, 5), minute(3, 7, 6)])
     expected = [(START, rollup(5)), (START + 3, rollup(7, 6))]
-    assert history.minutes("linky.east", START, START + HOUR) == expected
+    assert pairs(history.minutes("linky.east", START, START + HOUR)) == expected
     history.add([minute(HOUR, 9)])
-    assert history.minutes("linky.east", START, START + HOUR) == expected
+    assert pairs(history.minutes("linky.east", START, START + HOUR)) == expected
     assert history.minutes("linky.none", START, START + HOUR) == []
 
 
@@ -56,10 +62,10 @@ def test_what_comes_twice_for_a_minute_is_joined(history: History) -> None:
     history.add([minute(1, 2)])
     history.add([minute(HOUR, 1)])
     history.add([minute(1, 7)])
-    assert history.minutes("linky.east", START, START + 2) == [(START + 1, rollup(5, 9, 2, 7))]
+    assert pairs(history.minutes("linky.east", START, START + 2)) == [(START + 1, rollup(5, 9, 2, 7))]
     history.add([minute(HOUR + 1, 1)])
-    assert history.minutes("linky.east", START, START + 2) == [(START + 1, rollup(5, 9, 2, 7))]
-    assert history.hours("linky.east", START // HOUR, START // HOUR + 1) == [(START // HOUR, rollup(5, 9, 2, 7))]
+    assert pairs(history.minutes("linky.east", START, START + 2)) == [(START + 1, rollup(5, 9, 2, 7))]
+    assert pairs(history.hours("linky.east", START // HOUR, START // HOUR + 1)) == [(START // HOUR, rollup(5, 9, 2, 7))]
 
 
 def test_it_survives_being_closed(tmp_path: Path) -> None:
@@ -68,7 +74,7 @@ def test_it_survives_being_closed(tmp_path: Path) -> None:
         outbox.history.add([minute(0, 1, channel="a"), minute(0, 2, channel="b")])
     with closing(open_outbox(tmp_path / "outbox.db")) as outbox:
         outbox.history.add([minute(1, 3, channel="c"), minute(1, 4, channel="b")])
-        found = {name: outbox.history.minutes(name, START, START + HOUR) for name in "abc"}
+        found = {name: pairs(outbox.history.minutes(name, START, START + HOUR)) for name in "abc"}
     assert found == {
         "a": [(START, rollup(1))],
         "b": [(START, rollup(2)), (START + 1, rollup(4))],
@@ -86,7 +92,7 @@ def test_a_database_without_history_is_brought_up_to_date(tmp_path: Path) -> Non
     with closing(open_outbox(path)) as outbox:
         assert (outbox.moved_aside, outbox.epoch) == (None, epoch)
         outbox.history.add([minute(0, 1)])
-        assert outbox.history.days("linky.east", 20_000, 20_001) == [(20_000, rollup(1))]
+        assert pairs(outbox.history.days("linky.east", 20_000, 20_001)) == [(20_000, rollup(1))]
 
 
 def test_what_is_old_is_forgotten(history: History) -> None:
@@ -94,8 +100,8 @@ def test_what_is_old_is_forgotten(history: History) -> None:
     history.add([minute(0, 1, day=1), minute(HOUR, 2, day=2), minute(2 * HOUR, 3, day=3)])
     history.prune(hours_from=START // HOUR + 1, days_from=3)
     found = history.minutes("linky.east", START, START + 3 * HOUR)
-    assert [each for each, _ in found] == [START + HOUR, START + 2 * HOUR]
-    assert history.days("linky.east", 0, 10) == [(3, rollup(3))]
+    assert [row.moment for row in found] == [START + HOUR, START + 2 * HOUR]
+    assert pairs(history.days("linky.east", 0, 10)) == [(3, rollup(3))]
 
 
 def test_it_stays_within_its_share_of_the_file(tmp_path: Path) -> None:
@@ -109,7 +115,7 @@ def test_it_stays_within_its_share_of_the_file(tmp_path: Path) -> None:
                     for c in "ab"
                 ]
             )
-        left = [hour for hour, _ in outbox.history.hours("ca", START // HOUR, START // HOUR + 80)]
+        left = [row.moment for row in outbox.history.hours("ca", START // HOUR, START // HOUR + 80)]
         assert left == list(range(left[0], START // HOUR + 80))
         assert START // HOUR < left[0] < START // HOUR + 79
         assert outbox.stats().pages_used <= 64
@@ -128,8 +134,8 @@ def test_the_longest_day_of_the_largest_values_fits(history: History) -> None:
     big = Rollup(VALUE_MOST, VALUE_MOST, VALUE_MOST, VALUE_MOST, VALUE_MOST << 17, 1 << 17)
     history.add([Minute("a", START, 1, big), Minute("a", START, 1, rollup(3))])
     expected = Rollup(VALUE_MOST, 3, 3, VALUE_MOST, VALUE_MOST << 17, 1 << 17)
-    assert history.days("a", 1, 2) == [(1, expected)]
-    assert history.minutes("a", START, START + 1) == [(START, expected)]
+    assert pairs(history.days("a", 1, 2)) == [(1, expected)]
+    assert pairs(history.minutes("a", START, START + 1)) == [(START, expected)]
 
 
 def test_a_full_disk_changes_nothing(tmp_path: Path) -> None:
@@ -144,7 +150,7 @@ def test_a_full_disk_changes_nothing(tmp_path: Path) -> None:
         assert outbox.history.minutes("channel-1", START, START + HOUR) == []
         outbox._db.execute(f"PRAGMA max_page_count = {pages + 4096}")
         outbox.history.add(many)
-        assert outbox.history.minutes("channel-599", START, START + 600) == [(START + 599, rollup(599))]
+        assert pairs(outbox.history.minutes("channel-599", START, START + 600)) == [(START + 599, rollup(599))]
 
 
 def test_a_changed_byte_in_a_packed_hour_is_a_gap(history: History, outbox: Outbox) -> None:
@@ -152,9 +158,9 @@ def test_a_changed_byte_in_a_packed_hour_is_a_gap(history: History, outbox: Outb
     history.add([minute(0, 1), minute(HOUR, 2), minute(2 * HOUR, 3)])
     outbox._db.execute("UPDATE history_hour SET minutes = x'ff' WHERE hour = ?", (START // HOUR,))
     found = history.minutes("linky.east", START, START + 3 * HOUR)
-    assert [each for each, _ in found] == [START + HOUR, START + 2 * HOUR]
+    assert [row.moment for row in found] == [START + HOUR, START + 2 * HOUR]
     history.add([minute(5, 4), minute(3 * HOUR, 4)])
-    assert history.minutes("linky.east", START, START + HOUR) == [(START + 5, rollup(4))]
+    assert pairs(history.minutes("linky.east", START, START + HOUR)) == [(START + 5, rollup(4))]
 
 
 VALUES = st.lists(st.integers(-VALUE_MOST, VALUE_MOST), min_size=1, max_size=5)
@@ -162,42 +168,126 @@ VALUES = st.lists(st.integers(-VALUE_MOST, VALUE_MOST), min_size=1, max_size=5)
 
 @settings(deadline=None)
 @given(
-    st.lists(st.tuples(st.integers(0, 300), st.sampled_from("ab"), VALUES), max_size=30),
+    st.lists(st.tuples(st.integers(0, 300), st.sampled_from("ab"), VALUES, st.integers(1, 3)), max_size=30),
     st.integers(0, 300),
     st.integers(0, 300),
 )
 def test_every_range_gives_what_was_put_in(
-    given_minutes: list[tuple[int, str, list[int]]], start: int, length: int
+    given_minutes: list[tuple[int, str, list[int], int]], start: int, length: int
 ) -> None:
     """Whatever comes in whatever order, each range holds exactly the minutes, hours and days that it should."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         for migration in schema._MIGRATIONS:
             connection.executescript(migration)
         history = History(connection, lambda _: nullcontext(), lambda _: nullcontext(), most_bytes=1 << 30)
-        expected: dict[str, dict[tuple[str, int], list[int]]] = {"minute": {}, "hour": {}, "day": {}}
-        for number, channel, values in given_minutes:
-            history.add([minute(number, *values, channel=channel, day=number // 100)])
-            for kind, moment in (("minute", number), ("hour", number // HOUR), ("day", number // 100)):
-                expected[kind].setdefault((channel, moment), []).extend(values)
+        values: dict[int, list[int]] = {}
+        covered: dict[int, int] = {}
+        for number, channel, some, covers in given_minutes:
+            day = (START + number) // DAY
+            history.add([Minute(channel, START + number, day, rollup(*some), covers, estimated=covers == 3)])
+            if channel == "a":
+                values.setdefault(number, []).extend(some)
+                covered[number] = max(covers, covered.get(number, 0))
         end = start + length
-        found = [(each - START, got) for each, got in history.minutes("a", START + start, START + end)]
-        minutes = {each: values for (channel, each), values in expected["minute"].items() if channel == "a"}
-        assert found == [(each, rollup(*minutes[each])) for each in sorted(minutes) if start <= each < end]
-        days = {each: values for (channel, each), values in expected["day"].items() if channel == "a"}
-        assert history.days("a", 0, 4) == [(each, rollup(*days[each])) for each in sorted(days)]
-        # A minute that comes late is joined as the later part of its minute, but keeps its place within its hour.
-        hours = {each: values for (channel, each), values in expected["hour"].items() if channel == "a"}
-        got = history.hours("a", START // HOUR, START // HOUR + 6)
-        assert [(each - START // HOUR, h.low, h.high, h.sum, h.count) for each, h in got] == [
-            (each, min(hours[each]), max(hours[each]), sum(hours[each]), len(hours[each])) for each in sorted(hours)
+        minutes = history.minutes("a", START + start, START + end)
+        assert [(row.moment - START, row.rollup, row.covered, row.estimated) for row in minutes] == [
+            (each, rollup(*values[each]), covered[each], covered[each] == 3)
+            for each in sorted(values)
+            if start <= each < end
         ]
+        for length_min, found in (
+            (HOUR, history.hours("a", START // HOUR, START // HOUR + 6)),
+            (DAY, history.days("a", START // DAY, START // DAY + 2)),
+        ):
+            moments = sorted({(START + each) // length_min for each in values})
+            assert [row.moment for row in found] == moments
+            for row in found:
+                own = [each for each in sorted(values) if (START + each) // length_min == row.moment]
+                assert (row.first_at, row.last_at) == (START + own[0], START + own[-1])
+                # A minute that comes late is joined as the later part of its minute; the order within is of no moment.
+                assert row.rollup.first == values[own[0]][0]
+                every = rollup(*(value for each in own for value in values[each]))
+                assert (row.rollup.low, row.rollup.high) == (every.low, every.high)
+                assert (row.rollup.sum, row.rollup.count) == (every.sum, every.count)
+                if length_min == HOUR:
+                    assert row.covered == sum(covered[each] for each in own)
+                    assert row.estimated == sum(covered[each] == 3 for each in own)
+        for at in (start, end):
+            earlier, later = [each for each in values if each < at], [each for each in values if each >= at]
+            assert history.before("a", START + at) == (
+                (START + max(earlier), values[max(earlier)][-1]) if earlier else None
+            )
+            assert history.after("a", START + at) == ((START + min(later), values[min(later)][0]) if later else None)
 
 
-@given(st.dictionaries(st.integers(0, 59), VALUES))
-def test_a_packed_hour_comes_back_as_it_was(minutes: dict[int, list[int]]) -> None:
+def test_a_minute_cut_in_two_is_covered_once(history: History) -> None:
+    """A restart within a minute makes the day no longer than it was."""
+    history.add([minute(1, 5), minute(1, 6)])
+    history.add([minute(1, 7), minute(2, 7)])
+    (day,) = history.days("linky.east", 20_000, 20_001)
+    assert (day.covered, day.rollup.count) == (2, 4)
+
+
+def test_what_an_earlier_version_kept_has_no_coverage(tmp_path: Path) -> None:
+    """What was never counted is not known, rather than whole or nothing; its values are all there."""
+    path = tmp_path / "outbox.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as old:
+        for migration in schema._MIGRATIONS[:2]:
+            old.executescript(migration)
+        old.executescript(f"PRAGMA application_id = {schema.APPLICATION_ID}; PRAGMA user_version = 2;")
+        old.execute("INSERT INTO history_channel VALUES (1, 'linky.east')")
+        old.execute("INSERT INTO history_day VALUES (20000, 1, 3, 9, 3, 9, 12, 2)")
+        old.execute(
+            "INSERT INTO history_hour VALUES (?, 1, 3, 9, 3, 9, 12, 2, ?)",
+            (START // HOUR, packed.pack([(7, 1, False, (3, 9, 3, 9, 12, 2))])),
+        )
+    with closing(open_outbox(path)) as outbox:
+        history = outbox.history
+        (day,), (hour,) = (
+            history.days("linky.east", 20_000, 20_001),
+            history.hours("linky.east", START // HOUR, START // HOUR + 1),
+        )
+        assert (day.rollup, day.covered, hour.rollup, hour.covered) == (rollup(3, 9), None, rollup(3, 9), None)
+        assert [row.moment for row in history.minutes("linky.east", START, START + HOUR)] == [START + 7]
+        history.add([minute(8, 10), minute(HOUR, 11)])
+        (day,), (hour,) = (
+            history.days("linky.east", 20_000, 20_001),
+            history.hours("linky.east", START // HOUR, START // HOUR + 1),
+        )
+        assert (day.covered, hour.covered, hour.rollup.last) == (None, 2, 10)
+
+
+def test_the_newest_reading_of_each_channel_is_found(history: History) -> None:
+    """A start knows where each index stood, and when."""
+    today = START // DAY
+    history.add([minute(0, 1, 2, day=today), minute(3, 5, day=today), minute(1, 7, channel="b", day=today)])
+    assert history.newest() == {"linky.east": (START + 3, 5), "b": (START + 1, 7)}
+
+
+def test_jumps_are_kept_where_they_were_and_bounded(history: History) -> None:
+    """A jump is found by its minute; several inside one minute tell what they made together; the oldest go."""
+    joint, inside, more = Jump(100, 3), Jump(9, 0), Jump(4, 7)
+    history.add([Minute("a", START, 1, rollup(3, 9, 4), joint=joint, inside=inside)])
+    history.add([Minute("a", START, 1, rollup(7), inside=more)])
+    assert history.jumps("a", START, START + 1) == [
+        Jumped(START, inside=False, jump=joint),
+        Jumped(START, inside=True, jump=Jump(9, 3)),
+    ]
+    assert history.jumps("b", START, START + 1) == history.jumps("a", START + 1, START + 2) == []
+    many = [Minute("a", START + each, 1, rollup(1), joint=joint) for each in range(1, JUMPS_MOST + HOUR)]
+    history.add(many)
+    assert len(history.jumps("a", START, START + JUMPS_MOST + HOUR)) == JUMPS_MOST
+
+
+ENTRIES = st.dictionaries(st.integers(0, 59), st.tuples(st.integers(1, 1440), st.booleans(), VALUES))
+
+
+@given(ENTRIES)
+def test_a_packed_hour_comes_back_as_it_was(minutes: dict[int, tuple[int, bool, list[int]]]) -> None:
     """Packing loses nothing."""
-    entries: list[tuple[int, packed.Values]] = [
-        (each, (v[0], v[-1], min(v), max(v), sum(v), len(v))) for each, v in sorted(minutes.items())
+    entries: list[packed.Entry] = [
+        (each, covered, estimated, (v[0], v[-1], min(v), max(v), sum(v), len(v)))
+        for each, (covered, estimated, v) in sorted(minutes.items())
     ]
     assert packed.unpack(packed.pack(entries)) == entries
 
@@ -209,8 +299,9 @@ def test_any_bytes_are_an_hour_or_damage(data: bytes) -> None:
         entries = packed.unpack(data)
     except packed.DamagedError:
         return
-    for offset, (first, last, low, high, _, count) in entries:
+    for offset, covered, _, (first, last, low, high, _, count) in entries:
         assert 0 <= offset < 60
+        assert 0 < covered <= 1440
         assert low <= first <= high
         assert low <= last <= high
         assert count > 0

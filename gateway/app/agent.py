@@ -35,9 +35,11 @@ from gateway.clock import SystemClock
 from gateway.commands.journal import Journal
 from gateway.control.events import Events
 from gateway.control.server import ControlServer
-from gateway.historian import Historian, zone_of
+from gateway.counting import reaches
+from gateway.historian import Historian
 from gateway.latest import Latest
 from gateway.notify import Notifier
+from gateway.periods import zone_of
 from gateway.sealing import Sealing, Signer, Store
 from gateway.uplink.settings import Inbound
 from gateway.uplink.worker import Uplink
@@ -82,7 +84,7 @@ class Agent:
             sealed=self._sealed,
         )
         self._zone = zone_of(site.gateway.timezone)
-        self._historian = Historian(self._zone)
+        self._historian = Historian(self._zone, reaches(self._channels, self._freshness.channels))
         self._keeping = Keeping(self._historian, self._store, self._clock)
         self._events = Events(boot_ms)
         self._uplink = Uplink(

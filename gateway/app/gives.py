@@ -148,13 +148,13 @@ CHANNELS = table(
     ),
 )
 READINGS = table(boot_ms=COUNT, readings=many(_READING))
-_ROW = {"type": "array", "items": VALUE, "minItems": 7, "maxItems": 7}
+_ROW = {"type": "array", "items": maybe(VALUE), "minItems": 7, "maxItems": 12}
 HISTORY = table(
     channel=TEXT,
     **_SCALE,
-    resolution=one_of("minute", "hour", "day"),
+    resolution=one_of("minute", "hour", "day", "month"),
     **{"from": COUNT, "to": COUNT},
-    fields={"type": "array", "items": TEXT, "minItems": 7, "maxItems": 7},
+    fields={"type": "array", "items": TEXT, "minItems": 7, "maxItems": 12},
     rows=many(_ROW),
 )
 

@@ -10,8 +10,9 @@ from gateway.sealing import Store
 
 log = logging.getLogger(__name__)
 
-HOURS_KEPT = 31 * 24
-DAYS_KEPT = 3 * 366
+HOURS_KEPT = 31 * 24 + 1
+DAYS_KEPT = 3 * 366 + 31
+"""What is shown: 31 days by hour, three years by month, each with the one that runs; months are made of days."""
 
 _HOUR_MS = 3_600_000
 _DAY_MS = 24 * _HOUR_MS
@@ -29,6 +30,10 @@ class Keeping:
 
     async def run(self) -> None:
         """Store each minute until cancelled."""
+        try:
+            self._historian.resume(await self._store.call(self._store.outbox.history.newest))
+        except StorageError as error:
+            log.warning("history: %s", error)
         while True:
             await self.flush()
             await asyncio.sleep(MINUTE_MS / 1000)

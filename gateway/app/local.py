@@ -19,6 +19,7 @@ from gateway.commands.course import told
 from gateway.commands.journal import Journal
 from gateway.control.events import Events
 from gateway.control.routes import Call, Choice, Field, Refusal, Right, Route, Text, Whole, get
+from gateway.counting import reaches
 from gateway.latest import Latest
 from gateway.sealing import Store
 
@@ -55,7 +56,8 @@ class Local:
     def __init__(self, sources: Sources) -> None:
         self._from = sources
         self._channels = {channel.name: channel for channel in sources.channels}
-        self._past = Past(self._known, sources.store, sources.clock, sources.zone)
+        reach = reaches(sources.channels, sources.freshness.channels)
+        self._past = Past(self._known, reach, sources.store, sources.clock, sources.zone)
 
     def routes(self) -> tuple[Route, ...]:
         """Give the table."""

@@ -1,29 +1,54 @@
-"""What the control socket serves of the history: a range of a channel, by minute, hour or day, gaps as gaps."""
+"""What the control socket serves of the history: a range of a channel, by minute, hour, day or month, gaps as gaps.
 
-from collections.abc import Callable
+What is lacking, and what is a share of what a gap took in all, is told as docs/missing-data.md says.
+"""
+
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
 
 from buffer.errors import StorageError as OutboxError
-from buffer.history import Rollup
+from buffer.history import History, Row
 from config.channel import Channel
 from gateway.app.gives import HISTORY
 from gateway.clock import Clock
 from gateway.control.routes import Call, Choice, Field, Refusal, Route, Whole, get
-from gateway.historian import day_name, day_number
+from gateway.counting import Point, Reach, Use, Uses
+from gateway.periods import Periods, days_of, month_of, periods
 from gateway.sealing import Store
 
 _LAST_S = 1 << 33
-_HOUR_S, _DAY_S = 3_600, 86_400
-_LONGEST_S = {"minute": 7 * _DAY_S, "hour": 62 * _DAY_S, "day": 1_100 * _DAY_S}
-_USUAL_S = {"minute": _DAY_S, "hour": 31 * _DAY_S, "day": 31 * _DAY_S}
+_DAY_S = 86_400
+_YEAR_S = 366 * _DAY_S
+_LONGEST_S = {"minute": 7 * _DAY_S, "hour": 62 * _DAY_S, "day": 1_100 * _DAY_S, "month": 4 * _YEAR_S}
+_USUAL_S = {"minute": _DAY_S, "hour": 31 * _DAY_S, "day": 31 * _DAY_S, "month": 3 * _YEAR_S}
 
-_ABOUT = "What a channel did, minute by minute, hour by hour or day by day; where nothing was read there is no row."
+OK, ESTIMATED, INCOMPLETE = "ok", "estimated", "incomplete"
+"""States of a row."""
+
+_SETTLING_MIN = 2
+"""A minute is in the history a minute or two after it has ended."""
+
+_VALUES = ("first", "last", "low", "high", "sum", "count")
+_MORE = ("covered_min", "length_min", "used", "estimated", "state")
+_NOTHING = (None, None, None, None, None, 0)
+
+_ABOUT = (
+    "What a channel did, by minute, hour, day or month; where nothing was read, and nothing is known of it otherwise, "
+    "there is no row. docs/missing-data.md tells what the states mean."
+)
 _RANGE = (
     Field("from", Whole(0, _LAST_S), "first moment, in s UTC; a usual span before the last if absent"),
     Field("to", Whole(0, _LAST_S), "last moment, not included, in s UTC; now if absent"),
-    Field("resolution", Choice(("minute", "hour", "day")), "length of a row; days are the site's", default="minute"),
+    Field(
+        "resolution",
+        Choice(("minute", "hour", "day", "month")),
+        "length of a row; days and months are the site's",
+        default="minute",
+    ),
 )
+
+_Told = list[int | str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +56,7 @@ class Past:
     """Answers from the history; `known` gives the channel of a name, or raises Refusal."""
 
     known: Callable[[str], Channel]
+    reaches: Mapping[str, Reach]
     store: Store
     clock: Clock
     zone: tzinfo
@@ -45,28 +71,63 @@ class Past:
             raise Refusal(404, f"{channel.name} is a text: only numbers have a history")
         resolution = str(call.query["resolution"])
         start, end = self._range(call, resolution)
-        zone, history, name = self.zone, self.store.outbox.history, channel.name
+        history = self.store.outbox.history
         try:
-            if resolution == "day":
-                days = await self.store.call(history.days, name, day_number(zone, start), day_number(zone, end - 1) + 1)
-                rows = [[day_name(day), *_values(rollup)] for day, rollup in days]
+            rows: list[_Told]
+            if resolution == "minute":
+                found = await self.store.call(history.minutes, channel.name, start // 60, -(-end // 60))
+                rows = [[row.moment * 60, *_values(row)] for row in found]
             else:
-                length, ask = (60, history.minutes) if resolution == "minute" else (_HOUR_S, history.hours)
-                found = await self.store.call(ask, name, start // length, -(-end // length))
-                rows = [[moment * length, *_values(rollup)] for moment, rollup in found]
+                asked = _Asked(channel.name, resolution, periods(resolution, self.zone), (start, end))
+                rows = await self.store.call(self._long, history, asked)
         except OutboxError as error:
             raise Refusal(503, str(error)) from error
+        moment = "day" if resolution == "day" else "month" if resolution == "month" else "utc_s"
         return {
-            "channel": name,
+            "channel": channel.name,
             "quantity": channel.quantity.value,
             "unit": channel.unit,
             "exponent": channel.exponent,
             "resolution": resolution,
             "from": start,
             "to": end,
-            "fields": ["day" if resolution == "day" else "utc_s", "first", "last", "low", "high", "sum", "count"],
+            "fields": [moment, *_VALUES, *(() if resolution == "minute" else _MORE)],
             "rows": rows,
         }
+
+    def _long(self, history: History, asked: "_Asked") -> list[_Told]:
+        """Give hours, days or months, each with how far it is known; on the thread of the history."""
+        numbers = asked.periods.within(*asked.range_s)
+        bounds = asked.periods.bounds(numbers)
+        rows = asked.rows(history, numbers)
+        now = self._now_min() or bounds[-1]
+        uses = self._uses(history, asked.channel, bounds, rows, now)
+        by_number = _by_period(rows, asked.resolution)
+        told = []
+        for at, number in enumerate(numbers):
+            row, use = by_number.get(number), uses.get(at)
+            if row is not None or use is not None:
+                passed = max(0, min(bounds[at + 1], now) - bounds[at])
+                name = asked.periods.name(number)
+                told.append([name, *_row(row, use, passed, is_running=now < bounds[at + 1] + _SETTLING_MIN)])
+        return told
+
+    def _uses(self, history: History, channel: str, bounds: list[int], rows: list[Row], now: int) -> dict[int, Use]:
+        """Give what was used in each period, by its place; nothing for what is no index."""
+        reach = self.reaches.get(channel)
+        if reach is None or reach.most is None:
+            return {}
+        before, after = history.before(channel, bounds[0]), history.after(channel, bounds[-1])
+        jumped = history.jumps(channel, bounds[0], bounds[-1])
+        uses = Uses(bounds, reach, None if before is None else Point(*before))
+        for row in rows:
+            uses.add(row, jumped)
+        uses.close(None if after is None else Point(*after), now)
+        return uses.found
+
+    def _now_min(self) -> int | None:
+        known = self.clock.correlation()
+        return None if known is None else known.utc_ms_at(self.clock.boot_ms()) // 60_000
 
     def _range(self, call: Call, resolution: str) -> tuple[int, int]:
         """Give the moments asked for, in s UTC, the second not included."""
@@ -83,5 +144,48 @@ class Past:
         return int(start), int(end)
 
 
-def _values(rollup: Rollup) -> tuple[int, ...]:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is wanted: a channel's periods of some kind that have something of `range_s`."""
+
+    channel: str
+    resolution: str
+    periods: Periods
+    range_s: tuple[int, int]
+
+    def rows(self, history: History, numbers: range) -> list[Row]:
+        """Give the rows in these periods: hours, or days, of which months are made."""
+        if self.resolution == "hour":
+            return history.hours(self.channel, numbers.start, numbers.stop)
+        days = numbers if self.resolution == "day" else days_of(numbers)
+        return history.days(self.channel, days.start, days.stop)
+
+
+def _by_period(rows: list[Row], resolution: str) -> dict[int, Row]:
+    """Give each row by its number, days joined to months where months are wanted."""
+    found: dict[int, Row] = {}
+    for row in rows:
+        number = month_of(row.moment) if resolution == "month" else row.moment
+        known = found.get(number)
+        found[number] = row.of(number) if known is None else known.joined(row.of(number))
+    return found
+
+
+def _row(row: Row | None, use: Use | None, length_min: int, *, is_running: bool) -> _Told:
+    """Tell a period's values, and how far it is known."""
+    covered = 0 if row is None else row.covered
+    covered = None if covered is None else min(covered, length_min)
+    if use is not None:
+        is_whole, is_shared = not use.incomplete, use.shared
+    else:
+        is_whole = covered is None or length_min - covered <= (_SETTLING_MIN if is_running else 0)
+        is_shared = False
+    is_estimated = is_shared or (row is not None and row.estimated > 0)
+    state = INCOMPLETE if not is_whole else ESTIMATED if is_estimated else OK
+    used, estimated = (None, None) if use is None else (use.used, use.estimated)
+    return [*(_NOTHING if row is None else _values(row)), covered, length_min, used, estimated, state]
+
+
+def _values(row: Row) -> tuple[int, ...]:
+    rollup = row.rollup
     return rollup.first, rollup.last, rollup.low, rollup.high, rollup.sum, rollup.count

@@ -15,7 +15,7 @@ from config.site import Site
 from gateway.cli.exits import CHECK_FAILED, COULD_NOT_CHECK, OK, UNKNOWN, USAGE, Ended
 from gateway.export.kept import Kept, Value
 from gateway.export.lines import Lines
-from gateway.historian import zone_of
+from gateway.periods import zone_of
 from gateway.wire.gaps import bound_ms
 from gateway.wire.schema import ChannelInfo
 

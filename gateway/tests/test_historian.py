@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from buffer.history import VALUE_MOST, Minute, Rollup
+from buffer.history import VALUE_MOST, Jump, Minute, Rollup
 from config.channel import Channel, Quantity
 from drivers.reading import Quality, Reading
 from gateway.clock import Correlation
-from gateway.historian import MINUTE_MS, MOST_HELD, Historian, day_name, day_number
+from gateway.counting import Reach
+from gateway.historian import MINUTE_MS, MOST_HELD, Historian
+from gateway.periods import day_name, day_number
 
 PARIS = ZoneInfo("Europe/Paris")
 POWER = Channel("linky.papp", "linky", "linky", Quantity.APPARENT_POWER_IMPORT, "VA")
@@ -143,3 +145,62 @@ def test_nothing_is_lost_or_counted_twice(steps: list[tuple[int, int]], data: st
     assert sum(each.rollup.count for each in given_) == len(steps)
     assert sum(each.rollup.sum for each in given_) == sum(value for _, value in steps)
     assert len({each.minute for each in given_}) == len(given_)
+
+
+INDEX = Channel("linky.east", "linky", "linky", Quantity.ACTIVE_ENERGY_IMPORT, "Wh")
+SLOW = Channel("bms.cvc", "bms", "bms.slow", Quantity.TEMPERATURE, "degC")
+REACHES = {"linky.east": Reach(1, 166_667), "bms.cvc": Reach(10)}
+
+
+def told(historian: Historian, *ticks: tuple[float, Channel, int]) -> list[Minute]:
+    """Read (minutes after BOOT, channel, value) in order, and give what is made of them up to the end."""
+    for after, channel, value in ticks:
+        historian.accept([Reading(channel, value, BOOT + int(after * MINUTE_MS))])
+    minutes = historian.take(BOOT + int(ticks[-1][0] * MINUTE_MS), KNOWN, whole=True)
+    historian.stored(minutes)
+    return minutes
+
+
+def knowing(newest: dict[str, tuple[int, int]] | None = None) -> Historian:
+    """Give one that knows the time, the channels, and what an earlier process stored."""
+    historian = Historian(PARIS, REACHES)
+    historian.resume(newest or {})
+    historian.take(BOOT, KNOWN)
+    return historian
+
+
+def test_a_channel_that_is_read_seldom_covers_the_minutes_between() -> None:
+    """As far as its reach goes: after a longer silence it covers its own minute alone."""
+    minutes = told(knowing(), *((each, SLOW, 20) for each in (0, 5, 15, 30)))
+    assert [each.covered for each in minutes] == [1, 5, 10, 1]
+    assert [each.covered for each in told(knowing({"bms.cvc": (MINUTE - 3, 20)}), (0, SLOW, 20))] == [3]
+
+
+def test_a_minute_with_an_estimated_value_says_so(historian: Historian) -> None:
+    """One is enough."""
+    put(historian, [(0, 4)])
+    put(historian, [(1, 4)], Quality.ESTIMATED)
+    put(historian, [(60_000, 4)])
+    assert [each.estimated for each in historian.take(BOOT + 120_000, KNOWN)] == [True, False]
+
+
+def test_an_index_that_jumps_is_noted_where_it_does() -> None:
+    """Within a minute, between two, and after a restart; a power may go where it likes."""
+    minutes = told(
+        knowing(), (0, INDEX, 100), (0.5, INDEX, 3), (0.6, INDEX, 4), (1, INDEX, 900_000), (2, INDEX, 900_001)
+    )
+    assert [(each.joint, each.inside) for each in minutes] == [
+        (None, Jump(100, 3)),
+        (Jump(4, 900_000), None),
+        (None, None),
+    ]
+    assert [each.joint for each in told(knowing({"linky.east": (MINUTE - 9, 7)}), (0, INDEX, 5))] == [Jump(7, 5)]
+    (cut,) = told(knowing({"linky.east": (MINUTE, 7)}), (0, INDEX, 5))
+    assert (cut.joint, cut.inside, cut.covered) == (None, Jump(7, 5), 1)
+    assert [each.joint for each in told(knowing(), (0, POWER, 9_000), (1, POWER, 3))] == [None, None]
+
+
+def test_a_glitch_within_a_minute_counts_nothing() -> None:
+    """Down to zero and back is two jumps; what was counted up beside them is the minute's."""
+    (minute,) = told(knowing(), (0, INDEX, 500_000), (0.1, INDEX, 0), (0.2, INDEX, 500_010), (0.3, INDEX, 500_012))
+    assert minute.inside == Jump(500_000, 500_010)

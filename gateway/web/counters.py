@@ -156,7 +156,11 @@ def _good(value: Value | None) -> Decimal | None:
 
 def _used(channel: Channel, days: Days, day: date, price: Price | None, *, now: Decimal | None = None) -> Used | None:
     """Count a day that is over, or today up to what the index shows `now`: the history has that a minute later."""
-    rows = {row[0]: [exact(value, days.exponent[channel.name]) for value in row[1:3]] for row in days.of(channel)}
+    rows = {
+        row[0]: [exact(value, days.exponent[channel.name]) for value in row[1:3]]
+        for row in days.of(channel)
+        if row[1] is not None
+    }
     own, before = rows.get(day.isoformat()), rows.get((day - timedelta(days=1)).isoformat())
     begin = before[1] if before else own[0] if own else None
     end = own[1] if now is None and own else now

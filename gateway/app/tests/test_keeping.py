@@ -43,8 +43,8 @@ class Kept:
 
     def minutes(self) -> list[tuple[int, int]]:
         """Give minute and last value of all that is on the disk."""
-        history = self.store.outbox.history
-        return [(at - MINUTE, found.last) for at, found in history.minutes("linky.east", MINUTE, MINUTE + 100_000)]
+        rows = self.store.outbox.history.minutes("linky.east", MINUTE, MINUTE + 100_000)
+        return [(row.moment - MINUTE, row.rollup.last) for row in rows]
 
     def close(self) -> None:
         self.store.close()
@@ -77,7 +77,7 @@ async def test_what_the_disk_refuses_is_stored_later_and_once(tmp_path: Path) ->
         await kept.keeping.flush()
         assert kept.minutes() == [(0, 5), (1, 6)]
         (first, _) = kept.store.outbox.history.minutes("linky.east", MINUTE, MINUTE + 2)
-        assert first[1].count == 1
+        assert first.rollup.count == 1
 
 
 async def test_minutes_are_forgotten_after_a_month(tmp_path: Path) -> None:
@@ -89,4 +89,4 @@ async def test_minutes_are_forgotten_after_a_month(tmp_path: Path) -> None:
         await kept.keeping.flush(whole=True)
         assert [value for _, value in kept.minutes()] == [6]
         day = MINUTE // 1440
-        assert [found.last for _, found in kept.store.outbox.history.days("linky.east", day - 1, day + 40)] == [5, 6]
+        assert [row.rollup.last for row in kept.store.outbox.history.days("linky.east", day - 1, day + 40)] == [5, 6]

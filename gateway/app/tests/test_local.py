@@ -34,8 +34,8 @@ from gateway.control import client
 from gateway.control.client import AgentRefused
 from gateway.control.events import Events
 from gateway.control.server import ControlServer
-from gateway.historian import day_number
 from gateway.latest import Latest
+from gateway.periods import day_number
 from gateway.sealing import Store
 
 EXAMPLE = Path(__file__).parents[3] / "config" / "example.toml"
@@ -43,6 +43,7 @@ PARIS = ZoneInfo("Europe/Paris")
 EAST = Channel("linky.east", "linky", "linky", Quantity.ACTIVE_ENERGY_IMPORT, "Wh", obis="1.8.0")
 TEXT = Channel("linky.ptec", "linky", "linky", Quantity.TARIFF, is_text=True)
 UNREAD = Channel("gas.volume", "gas", "gas", Quantity.GAS_VOLUME, "m3", -3)
+ROOM = Channel("bms.room", "bms", "bms.slow", Quantity.TEMPERATURE, "degC", -1)
 NOW_MS = 1_000_000
 MINUTE = 29_000_000
 NOW = Correlation(bytes(16), NOW_MS, MINUTE * 60_000, 10, "kernel")
@@ -116,8 +117,8 @@ async def serving(folder: Path) -> AsyncIterator[Agent]:
     sources = Sources(
         site=load(EXAMPLE),
         status=status,
-        channels=(EAST, TEXT, UNREAD),
-        freshness=Freshness({EAST.name: 10_000, TEXT.name: None, UNREAD.name: 30_000}, {}),
+        channels=(EAST, TEXT, UNREAD, ROOM),
+        freshness=Freshness({EAST.name: 10_000, TEXT.name: None, UNREAD.name: 30_000, ROOM.name: 30_000}, {}),
         latest=latest,
         store=store,
         journal=journal,
@@ -146,9 +147,10 @@ async def test_channels_tell_what_was_never_read(tmp_path: Path) -> None:
             ("linky.east", 12_345),
             ("linky.ptec", "HP.."),
             ("gas.volume", None),
+            ("bms.room", None),
         ]
         assert found[0]["last"]["age_ms"] == 500
-        assert [each["stale_after_ms"] for each in found] == [10_000, None, 30_000]
+        assert [each["stale_after_ms"] for each in found] == [10_000, None, 30_000, 30_000]
         one = await agent.get("/v1/readings/latest", channel="linky.east")
         assert [each["value"] for each in one["readings"]] == [12_345]
         assert (await agent.get("/v1/readings/latest", channel="gas.volume"))["readings"] == []
@@ -169,8 +171,53 @@ async def test_history_by_minute_hour_and_day(tmp_path: Path) -> None:
         hours = await agent.get("/v1/history/linky.east", resolution="hour")
         assert [row[0] for row in hours["rows"]] == [times[0] // 60 * 3600, times[1] // 60 * 3600]
         days = await agent.get("/v1/history/linky.east", resolution="day", **{"from": MINUTE * 60 - 86_400})
-        assert days["rows"] == [["2025-02-18", 5, 7, 4, 8, 24, 4], ["2025-02-19", 5, 7, 4, 8, 48, 8]]
+        more = ["covered_min", "length_min", "used", "estimated", "state"]
+        assert days["fields"] == ["day", "first", "last", "low", "high", "sum", "count", *more]
+        # Between 7 and 5 an index went back: nothing is counted over that, and what remains is that much at least.
+        assert days["rows"] == [
+            ["2025-02-18", 5, 7, 4, 8, 24, 4, 1, 1440, 2, 0, "incomplete"],
+            ["2025-02-19", 5, 7, 4, 8, 48, 8, 2, 1340, 2, 0, "incomplete"],
+        ]
         assert (await agent.get("/v1/history/gas.volume"))["rows"] == []
+
+
+async def kept(agent: Agent, *minutes: tuple[int, str, int]) -> None:
+    """Keep (minute, channel, value) in the history."""
+    await agent.store.call(
+        agent.store.outbox.history.add,
+        [
+            Minute(channel, minute, day_number(PARIS, minute * 60), Rollup(value, value, value, value, value, 1))
+            for minute, channel, value in minutes
+        ],
+    )
+
+
+async def test_an_index_over_a_gap_is_shared_by_hour_and_day_and_exact_by_month(tmp_path: Path) -> None:
+    """Where the gap crosses a boundary its share is estimated, of each hour that it took, and the sum is exact."""
+    async with serving(tmp_path) as agent:
+        hour = MINUTE // 60 * 60 - 600
+        await kept(agent, *((hour + each, "linky.east", 1_000) for each in range(30)))
+        await kept(agent, *((hour + each, "linky.east", 1_211) for each in range(140, 180)))
+        query: dict[str, str | int] = {"from": hour * 60, "to": hour * 60 + 10_800, "resolution": "hour"}
+        rows = (await agent.get("/v1/history/linky.east", **query))["rows"]
+        assert [row[6:] for row in rows] == [
+            [30, 30, 60, 58, 58, "estimated"],
+            [0, 0, 60, 115, 115, "estimated"],
+            [40, 40, 60, 38, 38, "estimated"],
+        ]
+        assert rows[1][1:6] == [None] * 5
+        months = (await agent.get("/v1/history/linky.east", resolution="month"))["rows"]
+        assert [(row[0], row[9], row[10]) for row in months] == [("2025-02", 211, 0)]
+
+
+async def test_a_mean_of_half_an_hour_says_so(tmp_path: Path) -> None:
+    """A power is averaged over what was read, and its coverage tells how much that was; nothing is filled in."""
+    async with serving(tmp_path) as agent:
+        hour = MINUTE // 60 * 60 - 120
+        await kept(agent, *((hour + each, "bms.room", 215) for each in (*range(30), *range(60, 120))))
+        rows = (await agent.get("/v1/history/bms.room", resolution="hour"))["rows"]
+        assert [row[7:] for row in rows] == [[30, 60, None, None, "incomplete"], [60, 60, None, None, "ok"]]
+        assert rows[0][5] == 30 * 215
 
 
 @pytest.mark.parametrize(
@@ -180,7 +227,7 @@ async def test_history_by_minute_hour_and_day(tmp_path: Path) -> None:
         ("linky.ptec", {}, 404, "only numbers"),
         ("linky.east", {"from": 60, "to": 60}, 422, "is before to="),
         ("linky.east", {"from": 0, "to": 7 * 86_400 + 1}, 422, "604800 s at most"),
-        ("linky.east", {"resolution": "second"}, 422, "one of minute, hour, day"),
+        ("linky.east", {"resolution": "second"}, 422, "one of minute, hour, day, month"),
     ],
 )
 async def test_a_history_that_cannot_be_is_refused(
