@@ -15,7 +15,7 @@ from gateway.door import keys as making
 from gateway.door.errors import AwayError, DoorError
 from gateway.door.making import Maker
 from gateway.door.spool import Spool, folder
-from gateway.historian import zone_of
+from gateway.periods import zone_of
 
 
 def keys(site_file: Path, *, as_json: bool) -> int:

@@ -12,8 +12,8 @@ from config.site import Site
 from gateway.cli.door.door import site_of
 from gateway.cli.exits import CHECK_FAILED, OK, Ended
 from gateway.door.errors import DoorError
-from gateway.historian import zone_of
 from gateway.notify import Notifier
+from gateway.periods import zone_of
 
 try:
     from gateway.door.running import Door
