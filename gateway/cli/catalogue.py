@@ -212,7 +212,7 @@ COMMANDS = (
         "export csv",
         "the readings that are kept here, of a range of days",
         answers.export_csv,
-        "gateway export csv --from 2026-11-01 --to 2026-11-07 > week.csv",
+        "gateway export csv --from 2026-11-01 --to 2026-11-07 --comma",
         (
             option("--from", dest="begin", metavar="DAY", help="a day, or a moment as 2026-11-25T14:30 (default: all)"),
             option("--to", dest="end", metavar="DAY", help="the last day, included; a moment is not"),

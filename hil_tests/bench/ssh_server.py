@@ -49,6 +49,10 @@ class SshServer:
         """Give the line of known_hosts for a client that dials that port (ours, or a relay's)."""
         return f"[127.0.0.1]:{self.port if port is None else port} {self.host_public}\n"
 
+    def admit(self, public: str) -> None:
+        """Let the key of that line in, and no other, from the next start."""
+        self._public = public
+
     async def __aenter__(self) -> Self:
         await self.start()
         return self

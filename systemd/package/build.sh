@@ -62,12 +62,12 @@ one_architecture() {
     find "$lib" \( -name direct_url.json -o -name RECORD -o -name REQUESTED -o -name INSTALLER \) -delete
 
     install -m 755 systemd/package/gateway "$root/usr/bin/gateway"
-    install -m 644 systemd/gateway.service systemd/gateway-web.{service,socket} "$root/usr/lib/systemd/system/"
+    install -m 644 systemd/gateway.service systemd/gateway-door.service systemd/gateway-web.{service,socket} "$root/usr/lib/systemd/system/"
     install -m 644 systemd/sysusers.conf "$root/usr/lib/sysusers.d/building-gateway.conf"
     install -m 644 systemd/tmpfiles.conf "$root/usr/lib/tmpfiles.d/building-gateway.conf"
     install -m 644 systemd/udev.rules "$root/usr/lib/udev/rules.d/60-building-gateway.rules"
     install -m 644 config/example.toml "$root/usr/share/building-gateway/site.example.toml"
-    install -m 644 docs/installer.md CHANGELOG.md "$root/usr/share/doc/building-gateway/"
+    install -m 644 docs/installer.md docs/door.md CHANGELOG.md "$root/usr/share/doc/building-gateway/"
     install -m 644 LICENSE "$root/usr/share/doc/building-gateway/copyright"
     install -m 755 systemd/package/debian/{postinst,prerm,postrm} "$root/DEBIAN/"
     sed -e "s/@VERSION@/$version/" -e "s/@ARCHITECTURE@/$architecture/" \
