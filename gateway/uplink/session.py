@@ -22,7 +22,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from gateway.uplink.events import Acknowledged, Arrived, Ended, Event, Outgoing, Unheard
 from gateway.uplink.settings import Inbound, UplinkSettings
-from gateway.uplink.tls import LinkError, client_context, lost, why, why_closed
+from gateway.uplink.tls import LinkError, RefusedError, client_context, lost, why, why_closed
 from gateway.uplink.traffic import Traffic, traffic
 
 _ANSWER_S = 15.0
@@ -72,7 +72,7 @@ class Session:
         self._client = client
 
     async def open(self) -> None:
-        """Connect and wait for the broker's CONNACK; raise LinkError."""
+        """Connect and wait for the broker's CONNACK; raise LinkError, RefusedError where the broker will not have us."""
         settings = self._settings
         self._context = client_context(settings)
         self._client.tls_set_context(self._context)
@@ -102,12 +102,12 @@ class Session:
         try:
             async with asyncio.timeout(_ANSWER_S):
                 refusal = await self._answer
-        except TimeoutError:
-            refusal = (
+        except TimeoutError as error:
+            raise LinkError(
                 f"broker {settings.host}:{settings.port} takes the connection and says nothing: is it an MQTT broker?"
-            )
+            ) from error
         if refusal is not None:
-            raise LinkError(refusal)
+            raise RefusedError(refusal)
 
     async def close(self) -> None:
         """Say goodbye (the broker then publishes no will) and stop paho's thread; never raises."""

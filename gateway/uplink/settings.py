@@ -78,8 +78,8 @@ class Identity(Protocol):
     def taken(self) -> None:
         """Note that the broker gave its CONNACK to the pair given last."""
 
-    def failed(self, why: str) -> None:
-        """Note that the attempt with the pair given last led to no CONNACK."""
+    def failed(self, why: str, *, refused: bool) -> None:
+        """Note that the attempt with the pair given last led to no CONNACK; `refused` where the broker was there."""
 
 
 @dataclass(frozen=True, slots=True)

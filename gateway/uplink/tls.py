@@ -19,6 +19,10 @@ class LinkError(Exception):
     """No connection came about, or it ended; the text says why and what to do."""
 
 
+class RefusedError(LinkError):
+    """The broker is there, and did not let us in."""
+
+
 _LOST: WeakKeyDictionary[ssl.SSLContext, Traffic] = WeakKeyDictionary()
 
 

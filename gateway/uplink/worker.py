@@ -25,7 +25,7 @@ from gateway.uplink.sending import Sending
 from gateway.uplink.session import Session
 from gateway.uplink.settings import Identity, Inbound, LinkState, Sealed, Spool, UplinkSettings
 from gateway.uplink.singles import Single, Singles
-from gateway.uplink.tls import LinkError
+from gateway.uplink.tls import LinkError, RefusedError
 
 _SUBSCRIBED = ("cmd", "cfg", "receipt")
 _LOOKS_EVERY_MS = 30_000
@@ -214,7 +214,7 @@ class Uplink:
                     failure = str(error)
                     high = self._patient(high)
                     if self._identity is not None:
-                        self._identity.failed(failure)
+                        self._identity.failed(failure, refused=isinstance(error, RefusedError))
                 finally:
                     await self._end(session, failure)
                 self._reconnects += 1
