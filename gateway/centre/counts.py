@@ -11,7 +11,8 @@ class Counts:
 
     `bad_signatures`: no key of that gateway made it. `malformed`: outside the profile. `misplaced`: genuine, under a
     topic that is not its own. `conflicts`: another message in the same place. `unreadable`: genuine, and its content
-    says nothing to us.
+    says nothing to us. `revoked_keys`: signed with a key that is revoked. `dropped_readings`: told by their gateway to
+    be gone for good.
     """
 
     verified_readings: int
@@ -26,6 +27,8 @@ class Counts:
     alarms: int
     gaps: int
     undecoded: int
+    revoked_keys: int = 0
+    dropped_readings: int = 0
 
     @classmethod
     def of(cls, tallies: Mapping[str, int], *, gaps: int, undecoded: int) -> Self:
@@ -43,4 +46,6 @@ class Counts:
             alarms=tallies.get("alarms", 0),
             gaps=gaps,
             undecoded=undecoded,
+            revoked_keys=tallies.get("revoked_keys", 0),
+            dropped_readings=tallies.get("dropped_readings", 0),
         )

@@ -104,7 +104,6 @@ class Duties:
     async def tick(self) -> None:
         """Look what is missing, who is on duty and whether keys have changed, for ever."""
         while True:
-            self._keyring.refresh()
             with suppress(StoreUnavailable):
                 await self._lease()
                 await self._ask()

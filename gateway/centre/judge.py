@@ -9,11 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 from gateway.wire import cose
 from gateway.wire.enrolling import Renewal
-from gateway.wire.errors import MalformedMessage, SignatureError
+from gateway.wire.errors import MalformedMessage, RevokedKey, SignatureError, WireError
 from gateway.wire.keys import KeySet
 from gateway.wire.messages import Alarm, Answer, Birth, ClockRecord, Dropped, TimeRequest
 from gateway.wire.packing import CONTENT as SEGMENT
@@ -28,6 +26,8 @@ _CONTENTS: Mapping[str, frozenset[str]] = {
     "ack": frozenset({Answer.CONTENT}),
 }
 
+
+_ROLE = "gateway"
 
 ALARMS = "alarm"
 """The chained stream of alarms; one that the gateway could not store is said singly, in the stream `evt`."""
@@ -44,8 +44,17 @@ class Refusal(Enum):
     """Why a message was refused; the value is the name under which it is counted."""
 
     BAD_SIGNATURE = "bad_signatures"
+    REVOKED = "revoked_keys"
+    """The signature is good, and its key is revoked: somebody has it who should not."""
     MALFORMED = "malformed"
     MISPLACED = "misplaced"
+
+
+_REFUSED: tuple[tuple[type[WireError], Refusal], ...] = (
+    (RevokedKey, Refusal.REVOKED),
+    (SignatureError, Refusal.BAD_SIGNATURE),
+    (MalformedMessage, Refusal.MALFORMED),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +70,11 @@ class Judge:
     """Holds the gateways' keys; a key speaks for the gateway that is its issuer and for no other."""
 
     def __init__(self, keys: KeySet) -> None:
-        self._keys: dict[str, dict[bytes, Ed25519PublicKey]] = {}
-        for key_id, public in keys.with_role("gateway").items():
-            self._keys.setdefault(keys.issuer_of(key_id), {})[key_id] = public
+        self._keys = keys
 
     def gateways(self) -> list[str]:
-        """Name every gateway that has a key."""
-        return sorted(self._keys)
+        """Name every gateway that has a key that is not revoked."""
+        return sorted({self._keys.issuer_of(key_id) for key_id in self._keys.with_role(_ROLE)})
 
     def judge(self, topic: str, message: bytes) -> Genuine | Refusal:
         """Verify one message; never raises for anything that came from outside."""
@@ -76,15 +83,13 @@ class Judge:
             return Refusal.MISPLACED
         gateway, place = found.groups()
         try:
-            verified = cose.verify(message, self._keys.get(gateway, {}))
-        except SignatureError:
+            verified = self._keys.verify(message, _ROLE)
+        except WireError as error:
+            return next(refusal for kind, refusal in _REFUSED if isinstance(error, kind))
+        if self._keys.issuer_of(verified.header.key_id) != gateway:
             return Refusal.BAD_SIGNATURE
-        except MalformedMessage:
-            return Refusal.MALFORMED
-        header = verified.header
-        if header.gateway != gateway or not _in_place(place, header):
-            return Refusal.MISPLACED
-        return Genuine(header, verified.payload, message)
+        is_own = verified.header.gateway == gateway and _in_place(place, verified.header)
+        return Genuine(verified.header, verified.payload, message) if is_own else Refusal.MISPLACED
 
 
 def _in_place(place: str, header: cose.Header) -> bool:

@@ -1,44 +1,28 @@
 """The gateways' keys, read anew when their file changes: a key that is added or revoked counts without a restart."""
 
-import logging
-import os
 from pathlib import Path
 
 from gateway.centre.judge import Judge
-from gateway.wire.errors import KeyFileError
-from gateway.wire.keys import KeySet
-
-log = logging.getLogger(__name__)
+from gateway.wire.trust import Trust
 
 
 class Keyring:
     """Holds the judge over the keys in `path`; raises KeyFileError where they cannot be read at the start."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._seen = _state(path)
-        self.judge = Judge(KeySet.load(path))
-        self.trouble: str | None = None
+        self._trust = Trust(path)
+        self._keys = self._trust.current()
+        self._judge = Judge(self._keys)
 
-    def refresh(self) -> None:
-        """Read the file again if it is another one; one with mistakes changes nothing, and is said to have them."""
-        seen = _state(self._path)
-        if seen == self._seen:
-            return
-        self._seen = seen
-        try:
-            self.judge = Judge(KeySet.load(self._path))
-        except KeyFileError as error:
-            self.trouble = str(error)
-            log.error("the gateways' keys stay as they were: %s", error)  # noqa: TRY400 - the text says it all
-        else:
-            self.trouble = None
-            log.info("the gateways' keys were read anew: %d gateways", len(self.judge.gateways()))
+    @property
+    def judge(self) -> Judge:
+        """The judge over the keys that are trusted now."""
+        keys = self._trust.current()
+        if keys is not self._keys:
+            self._keys, self._judge = keys, Judge(keys)
+        return self._judge
 
-
-def _state(path: Path) -> tuple[int, ...] | None:
-    try:
-        found = os.stat(path)  # noqa: PTH116 - a fact of the file, no part of a path
-    except OSError:
-        return None
-    return found.st_ino, found.st_mtime_ns, found.st_size
+    @property
+    def failure(self) -> str | None:
+        """Why the file is not used as it is; None where it is."""
+        return self._trust.failure

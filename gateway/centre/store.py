@@ -71,6 +71,7 @@ class Store:
         """
         brought, done = Brought(Counter(tallies)), Committed()
         streams: dict[StreamKey, int] = {}
+        refused: Counter[tuple[Outcome, int]] = Counter()
         with transaction(self.database):
             for genuine, when in arrived:
                 header = genuine.header
@@ -81,6 +82,7 @@ class Store:
                 done.outcomes.append(outcome)
                 if outcome is not Outcome.NEW:
                     brought.tallies[outcome.value] += 1
+                    refused[outcome, streams[key]] += 1
                 if outcome is not Outcome.CONFLICT:
                     brought.due.add(key)
             for alarm in alarms:
@@ -88,6 +90,9 @@ class Store:
             for stream, ranges in brought.settled.items():
                 for first, last in islands.joined(ranges):
                     islands.add(self.database, stream, first, last)
+            for (outcome, number), count in refused.items():
+                update = f"UPDATE stream SET {outcome.value} = {outcome.value} + ? WHERE id = ?"  # noqa: S608 - of ours
+                self.database.execute(update, (count, number))
             self.add_tallies(brought.tallies)
         done.due = brought.due
         return done

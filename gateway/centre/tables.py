@@ -18,8 +18,11 @@ _WAIT_S = 5.0
 """How long another centre's transaction is waited for."""
 
 _TABLES = """
+CREATE TABLE identity (id BLOB NOT NULL) STRICT;
+INSERT INTO identity VALUES (randomblob(8));
 CREATE TABLE stream (
     id INTEGER PRIMARY KEY, gateway TEXT NOT NULL, epoch BLOB NOT NULL, name TEXT NOT NULL,
+    duplicates_dropped INTEGER NOT NULL DEFAULT 0, conflicts INTEGER NOT NULL DEFAULT 0,
     UNIQUE (gateway, epoch, name)
 ) STRICT;
 CREATE TABLE message (

@@ -1,5 +1,7 @@
 """Who may say what, under which topic."""
 
+from dataclasses import replace
+
 import pytest
 
 from gateway.centre.judge import Genuine, Judge, Refusal
@@ -87,4 +89,11 @@ def test_key_with_another_role_speaks_for_no_gateway() -> None:
     """Only keys with the role `gateway` count for what gateways send."""
     judge = Judge(KeySet.of([ONE.trusted("dispatch")]))
     assert judge.judge("gw/v1/gw-0001/tele/fine", ONE.say("fine", 1)) is Refusal.BAD_SIGNATURE
+    assert judge.gateways() == []
+
+
+def test_revoked_key_speaks_for_nobody_and_is_said_to_be_revoked() -> None:
+    """What a revoked key signs is refused, under a name of its own: somebody has that key."""
+    judge = Judge(KeySet.of([replace(ONE.trusted(), is_revoked=True)]))
+    assert judge.judge("gw/v1/gw-0001/tele/fine", ONE.say("fine", 1)) is Refusal.REVOKED
     assert judge.gateways() == []
