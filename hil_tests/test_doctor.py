@@ -1,5 +1,6 @@
 """`gateway doctor`: each planted fault is found by the check that is for it, and nothing else is blamed."""
 
+import datetime as dt
 import itertools
 import json
 import os
@@ -17,6 +18,9 @@ from gateway.cli.doctor.finding import Case, State
 from gateway.cli.doctor.report import CHECKS, examine
 from gateway.cli.tests.agents import channel, code_of, serving
 from gateway.cli.version import facts
+from gateway.door.keys import make as make_door_keys
+from gateway.door.spool import Csv, Spool, folder
+from gateway.door.tests.files import recipient
 from gateway.wire.keys import KeySet, load_signing_key, make_signing_key
 from hil_tests.bench.pki import Authority, SiteKeys, make_site_keys, trusted
 from hil_tests.bench.site import LINKY, Wiring, site_text
@@ -186,6 +190,34 @@ def _refusing_load(site: Site) -> None:
     site.answer["shedding"]["running"] = [{"failed": {"charger": "does not answer"}}]
 
 
+def _with_a_door(*, waiting: int = 0) -> Callable[[Site], None]:
+    """Give the site an easy door, whose keys are there where files of so many days wait."""
+
+    def plant(site: Site) -> None:
+        names = ("known_hosts", "ssh_key", "signing_key", "certificate", "recipient")
+        paths = {name: site.folder / name for name in names}
+        door = "".join(f'{name}_file = "{path}"\n' for name, path in paths.items())
+        text = site.file.read_text("utf-8")
+        site.file.write_text(f'{text}\n[door]\nhost = "files.example.org"\nuser = "u"\n{door}', "utf-8")
+        if not waiting:
+            return
+        now = dt.datetime.now(dt.UTC)
+        make_door_keys(
+            GATEWAY,
+            ssh_key=paths["ssh_key"],
+            signing_key=paths["signing_key"],
+            certificate=paths["certificate"],
+            now=now,
+        )
+        recipient(site.folder, ends=now + dt.timedelta(days=9))[0].replace(paths["recipient"])
+        paths["known_hosts"].write_text("a line")
+        spool = Spool.open(folder(site.state), GATEWAY)
+        for day in range(waiting):
+            spool.hold(dt.date(2026, 11, 1 + day), Csv(b"", 0, 0, complete=True), bytes)
+
+    return plant
+
+
 FAULTS: list[tuple[str, State, Callable[[Site], Any]]] = [
     ("signing key", State.FAILED, lambda site: _signing(site).unlink()),
     ("signing key", State.FAILED, lambda site: _signing(site).chmod(0o644)),
@@ -224,6 +256,8 @@ FAULTS: list[tuple[str, State, Callable[[Site], Any]]] = [
     ("room", State.WARNING, _outbox(pages_used=95, segments_pending=800)),
     ("loads", State.FAILED, lambda site: site.answer["channels"].pop()),
     ("loads", State.FAILED, _refusing_load),
+    ("easy door", State.FAILED, _with_a_door()),
+    ("easy door", State.WARNING, _with_a_door(waiting=3)),
 ]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from config.site import Site
 from gateway.cli.asking import Door
-from gateway.cli.doctor import agent, files
+from gateway.cli.doctor import agent, door, files
 from gateway.cli.doctor.finding import Case, Finding, State, unchecked
 from gateway.cli.exits import CHECK_FAILED, COULD_NOT_CHECK, OK, WARNINGS
 
@@ -64,6 +64,7 @@ CHECKS: Mapping[str, Check] = {
     "lost readings": _with_agent(agent.losses),
     "room": _with_agent(agent.room),
     "loads": _with_both(agent.loads),
+    "easy door": _with_site(door.door),
 }
 """Each check by the name under which it is told, in the order in which one thing rests on another."""
 
