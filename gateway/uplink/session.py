@@ -72,7 +72,7 @@ class Session:
         self._client = client
 
     async def open(self) -> None:
-        """Connect and wait for the broker's CONNACK; raise LinkError, RefusedError where the broker will not have us."""
+        """Connect and wait for the broker's CONNACK; raise LinkError, RefusedError where it will not have us."""
         settings = self._settings
         self._context = client_context(settings)
         self._client.tls_set_context(self._context)
