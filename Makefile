@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine: make demo, make test. Each installs what it needs first.
-.PHONY: help package demo test soak fuzz-control screenshots test-fresh check format lock bench bench-main bench-faces bench-tic fuzz clean docs
+.PHONY: help package demo test soak fuzz-control screenshots test-fresh check format lock bench bench-main bench-faces bench-tic bench-outbox fuzz clean docs
 .DEFAULT_GOAL := help
 
 VENV := .venv
@@ -50,7 +50,7 @@ format: $(VENV)/.test  ## let ruff put the code in order
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: bench-main bench-faces bench-tic  ## every benchmark, as JSON lines
+bench: bench-main bench-faces bench-tic bench-outbox  ## every benchmark, as JSON lines
 
 bench-main: $(VENV)/.demo  ## memory, CPU and start-up of the agent in the demo's building
 	@$(BIN)/python -m hil_tests.benchmarks.main
@@ -60,6 +60,9 @@ bench-faces: $(VENV)/.demo  ## time, memory and weight of the command line and t
 
 bench-tic: $(VENV)/.test  ## the TIC: groups kept, wrong values, speed beside PyPI's readers, CPU, changes of mode (4 minutes)
 	@$(BIN)/python -m hil_tests.benchmarks.tic
+
+bench-outbox: $(VENV)/.demo  ## storing, sealing, sending, draining beside others, on one trace (10 minutes, root for device bytes; BENCH_DAYS=2: less)
+	@$(BIN)/python -m hil_tests.benchmarks.outbox $(BENCH_ONLY:%=--only %)
 
 package: $(VENV)/.demo  ## dist/*.deb for Debian 12, amd64 and arm64: self-contained, reproducible
 	@systemd/package/build.sh

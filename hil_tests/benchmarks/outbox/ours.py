@@ -17,9 +17,11 @@ from drivers.reading import Reading
 from gateway.acquisition import Acquisition
 from gateway.app.keeping import Keeping
 from gateway.clock import Correlation
-from gateway.historian import Historian, zone_of
+from gateway.historian import Historian
 from gateway.latest import Latest
+from gateway.periods import zone_of
 from gateway.sealing import Sealing, Signer, Store
+from gateway.wire import cose
 from gateway.wire.keys import SigningKey
 from gateway.wire.record import Recorder
 from gateway.wire.schema import Schema
@@ -114,12 +116,31 @@ class TraceClock:
 
 @dataclass(slots=True)
 class Kept:
-    """What was stored: readings, CPU seconds from `accept` to the last commit, blobs and their bytes by stream."""
+    """What was stored: readings, CPU seconds from `accept` to the last commit, and of each stream the messages.
+
+    `sizes`: stream -> size of a message -> how many there are of that size; `contents`: stream -> content type.
+    """
 
     readings: int = 0
     cpu_s: float = 0
-    segments: Counter[str] = field(default_factory=Counter)
-    blob_bytes: Counter[str] = field(default_factory=Counter)
+    sizes: dict[str, Counter[int]] = field(default_factory=dict)
+    contents: dict[str, str] = field(default_factory=dict)
+
+    def segments(self) -> int:
+        """Count the messages of all streams."""
+        return sum(sizes.total() for sizes in self.sizes.values())
+
+    def blob_bytes(self, stream: str | None = None) -> int:
+        """Add up the messages of one stream, or of all."""
+        chosen = self.sizes.values() if stream is None else [self.sizes.get(stream, Counter[int]())]
+        return sum(size * count for sizes in chosen for size, count in sizes.items())
+
+    def add(self, segment: Segment) -> None:
+        """Count a message."""
+        if segment.stream not in self.sizes:
+            self.sizes[segment.stream] = Counter()
+            self.contents[segment.stream] = cose.peek(segment.blob).content
+        self.sizes[segment.stream][len(segment.blob)] += 1
 
 
 class Ours:
@@ -219,8 +240,7 @@ class Ours:
         self.kept.cpu_s += time.process_time() - begun
 
     def _sealed(self, segment: Segment) -> None:
-        self.kept.segments[segment.stream] += 1
-        self.kept.blob_bytes[segment.stream] += len(segment.blob)
+        self.kept.add(segment)
         self._fresh.append(segment)
 
     def _hurry(self) -> None:
