@@ -1,7 +1,7 @@
-"""Where Readings enter the agent: to the latest values, and to the journal record that is being made.
+"""Where Readings enter the agent: to the latest values, and to the records of what may leave.
 
-It never waits and never touches a disk: a slow card cannot slow a bus down. `gateway.sealing` takes the record when it
-is due.
+It never waits and never touches a disk: a slow card cannot slow a bus down. `gateway.outgoing` gathers records,
+`gateway.sealing` takes them when they are due.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,17 +9,16 @@ from collections.abc import Callable, Sequence
 from config.channel import Quantity
 from drivers.reading import Reading
 from gateway.latest import Latest
-from gateway.wire.record import Record, Recorder
 
 URGENT = frozenset({Quantity.TARIFF, Quantity.STATUS, Quantity.SWITCH_STATE})
 """A change of these is committed at once: what was billed, and what was held back, must survive the next second."""
 
 
 class Acquisition:
-    """Takes each tick of each group; `urgent` is called when the record should be committed now."""
+    """Takes each tick of each group and hands it to `record`; `urgent` is called when it should be committed now."""
 
-    def __init__(self, recorder: Recorder, latest: Latest, urgent: Callable[[], None]) -> None:
-        self._recorder = recorder
+    def __init__(self, record: Callable[[Sequence[Reading]], None], latest: Latest, urgent: Callable[[], None]) -> None:
+        self._record = record
         self._latest = latest
         self._urgent = urgent
         self._begun: set[str] = set()
@@ -37,16 +36,6 @@ class Acquisition:
                 before = latest.get(reading.channel.name)
                 urgent = urgent or (before is not None and before.value != reading.value)
         latest.update(readings)
-        self._recorder.add(readings)
+        self._record(readings)
         if urgent:
             self._urgent()
-
-    def take(self, *, restart: bool) -> Record | None:
-        """Give what was read since the last call, None if nothing was.
-
-        With `restart` the next record holds a full state; one that follows a seal must: its segment decodes alone.
-        """
-        record = self._recorder.take()
-        if restart:
-            self._recorder.restart()
-        return record

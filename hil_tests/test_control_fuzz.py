@@ -24,7 +24,7 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import events, from_schema
 
 from gateway.control import client
-from hil_tests.bench.site import BMS, GAS, LINKY
+from hil_tests.bench.site import BMS, DWELLING, GAS, LINKY
 from hil_tests.bench.whole import Whole
 from hil_tests.test_commands import answer, ready
 
@@ -155,6 +155,7 @@ def events_until(path: Path, kinds: frozenset[str]) -> list[dict[str, Any]]:
 async def test_the_control_socket_is_as_its_document_says(tmp_path: Path) -> None:
     """No request is a mistake of ours; what the document forbids is refused, and each answer has the shape it says."""
     async with Whole(tmp_path) as whole:
+        whole.change_site("[shedding]", f"{DWELLING}\n[shedding]")
         await ready(whole)
         path = whole.state / "control.sock"
         document = await asyncio.to_thread(client.get, path, "/v1/openapi.json")

@@ -6,18 +6,20 @@ whoever supervises it starts it again.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Coroutine, Mapping, Sequence
 
-from buffer.errors import StorageError
-from buffer.outbox import Segment
+from buffer.errors import StorageDamaged
 from config.site import Site
 from drivers.ports import Meter
 from drivers.reading import Reading
-from gateway.acquisition import Acquisition
 from gateway.app import status
+from gateway.app.alarms import Alarms
 from gateway.app.answering import Answering
+from gateway.app.birth import birth
 from gateway.app.booking import Booking
 from gateway.app.commanding import Commanding
+from gateway.app.consenting import Consenting
 from gateway.app.devices import Devices, devices
 from gateway.app.freshness import Freshness
 from gateway.app.inbound import Inbound as Centre
@@ -26,7 +28,10 @@ from gateway.app.linking import Spooled, books, kept, uplink_settings
 from gateway.app.local import READINGS, Local, Sources
 from gateway.app.meterclock import MeterClock
 from gateway.app.metering import Metering
+from gateway.app.opening import damage, open_store
+from gateway.app.recording import Recording
 from gateway.app.reporting import Reporting
+from gateway.app.retention import Retention
 from gateway.app.speaking import Speaking
 from gateway.app.timing import Timing
 from gateway.app.trusting import REVISION_MARK, Trusting
@@ -40,17 +45,11 @@ from gateway.historian import Historian
 from gateway.latest import Latest
 from gateway.notify import Notifier
 from gateway.periods import zone_of
-from gateway.sealing import Sealing, Signer, Store
+from gateway.sealing import Signer
 from gateway.uplink.settings import Inbound
 from gateway.uplink.worker import Uplink
 from gateway.wire.keys import SigningKey
-from gateway.wire.messages import Birth
-from gateway.wire.record import Recorder
-from gateway.wire.schema import Schema
 from gateway.wire.trust import Trust
-
-PAGES_A_MB = 256
-CAPABILITIES = ("shed", "cancel", "modify", "resend")
 
 
 class Agent:
@@ -64,40 +63,61 @@ class Agent:
         self._clock = SystemClock()
         self._signer = Signer(self._id, key)
         self._voice = Voice(self._id, key)
-        self._store = _store(site)
+        self._store = open_store(site)
         boot_ms = self._clock.boot_ms
         self._devices: Devices = devices(site, self._store.outbox.marks(), boot_ms)
         self._channels = [channel for meter in self._devices.meters for channel in meter.channels]
         self._freshness = Freshness.of(site, self._channels)
-        self._schema = Schema.of(self._channels)
         self._latest = Latest()
-        self._acquisition = Acquisition(Recorder(self._schema, self._clock.boot_id), self._latest, self._urgent)
-        self._sealing = Sealing(
-            self._store,
-            self._signer,
-            self._schema,
-            self._clock,
-            take=lambda restart: self._acquisition.take(restart=restart),
+        self._recording = Recording(
+            site,
+            self._channels,
+            store=self._store,
+            signer=self._signer,
+            clock=self._clock,
+            latest=self._latest,
+            freshness=self._freshness,
+            uplink=lambda: self._uplink,
             marks=lambda: {**self._devices.marks(), **self._trusting.marks(), **books(self._uplink)},
-            journal_s=site.storage.journal_s,
-            seal_s=self._seal_s,
-            sealed=self._sealed,
+            alarm=lambda kind, text: self._alarms.tell(kind, text),  # noqa: PLW0108 - it comes later
         )
+        self._sealing = self._recording.sealing
         self._zone = zone_of(site.gateway.timezone)
         self._historian = Historian(self._zone, reaches(self._channels, self._freshness.channels))
         self._keeping = Keeping(self._historian, self._store, self._clock)
         self._events = Events(boot_ms)
         self._uplink = Uplink(
             uplink_settings(site),
-            Spooled(self._store),
+            Spooled(self._store, self._recording.outgoing.permits),
             self._heard,
             self._born,
             self._clock,
             taken=self._taken,
             kept=kept(self._store.outbox.marks()),
         )
-        self._speaking = Speaking(
+        self._alarms = Alarms(
+            store=self._store,
+            signer=self._signer,
             clock=self._clock,
+            voice=self._voice,
+            events=self._events,
+            private=lambda: self._consenting.private(),  # noqa: PLW0108 - it comes later
+            sealed=self._recording.sealed,
+            publish=self._uplink.publish,
+        )
+        self._consenting = Consenting(
+            site,
+            self._channels,
+            store=self._store,
+            outgoing=self._recording.outgoing,
+            sealing=self._sealing,
+            clock=self._clock,
+            forget=self._uplink.forget,
+            changed=self._born_anew,
+            alarm=self._alarms.tell,
+        )
+        self._retention = Retention(self._store, self._clock, days=site.storage.retention_days, alarm=self._alarms.tell)
+        self._speaking = Speaking(
             voice=self._voice,
             signer=self._signer,
             events=self._events,
@@ -105,13 +125,13 @@ class Agent:
             answering=lambda: self._answering,
         )
         trust = Trust(site.centre.keys_file, revision=_whole(self._store.outbox.marks().get(REVISION_MARK)))
-        self._trusting = Trusting(trust, self._speaking.alarm)
+        self._trusting = Trusting(trust, self._alarms.tell)
         self._timing = Timing(self._clock, self._speaking.ask_time)
-        self._meter_clock = MeterClock(self._clock, self._devices.linky, self._speaking.alarm)
+        self._meter_clock = MeterClock(self._clock, self._devices.linky, self._alarms.tell)
         self._metering = Metering(
             self._devices,
             self._clock,
-            takes=(self._acquisition.accept, self._historian.accept, self._tell_readings),
+            takes=(self._recording.acquisition.accept, self._historian.accept, self._tell_readings),
             metered=self._metered,
         )
         self._group: asyncio.TaskGroup | None = None
@@ -135,7 +155,7 @@ class Agent:
             clock=self._clock,
             latest=self._latest,
             published=self._speaking.answered,
-            alarm=self._speaking.alarm,
+            alarm=self._alarms.tell,
         )
         self._booking = Booking(
             store=self._store,
@@ -144,10 +164,13 @@ class Agent:
             answering=self._answering,
             commanding=self._commanding,
             timing=self._timing,
+            permits=self._recording.outgoing.permits,
             spawn=self._spawn,
         )
         self._centre = Centre(self._id, self._trusting, self._booking, self._trusting.refused)
-        self._tell_of_damage()
+        moved = {"readings": self._store.outbox.moved_aside, "commands": self._journal.moved_aside}
+        for text in damage(self.site, **moved):
+            self._alarms.tell("storage", text)
         control = ControlServer(
             self.site.control.socket,
             self._local().routes(),
@@ -161,7 +184,10 @@ class Agent:
                 group.create_task(self._commanding.run(), name="commands")
                 group.create_task(control.run(), name="control")
                 group.create_task(self._sealing.run(), name="sealing")
+                group.create_task(self._store.watch(), name="damage")
                 group.create_task(self._keeping.run(), name="history")
+                group.create_task(self._retention.run(), name="retention")
+                group.create_task(self._alarms.run(), name="alarms")
                 group.create_task(self._uplink.run(), name="uplink")
                 group.create_task(self._answering.run(), name="answers")
                 group.create_task(self._timing.run(), name="time")
@@ -175,8 +201,10 @@ class Agent:
             await self._close()
 
     async def _close(self) -> None:
-        await self._sealing.flush(seal=False)
-        await self._keeping.flush(whole=True)
+        with contextlib.suppress(StorageDamaged):  # what is wrong ends the process: all is let go of first
+            await self._sealing.end()
+            await self._alarms.end()
+            await self._keeping.flush(whole=True)
         await self._devices.close()
         await self._journal.close()
         self._store.close()
@@ -195,18 +223,6 @@ class Agent:
 
     def _metered(self, meter: Meter) -> None:
         self._commanding.metered(meter)
-
-    def _urgent(self) -> None:
-        self._sealing.urgent()
-
-    def _seal_s(self) -> float:
-        storage = self.site.storage
-        # On a metered link long segments are worth the wait: each costs some hundred bytes beside its own.
-        is_quick = self._uplink.connected and not self._uplink.metered
-        return storage.seal_up_s if is_quick else storage.seal_down_s
-
-    def _sealed(self, segment: Segment) -> None:
-        self._uplink.wake(segment)
 
     # What comes from the broker
 
@@ -227,28 +243,24 @@ class Agent:
         """Give the birth for a new connection, on which all that is unreceipted goes out again."""
         self._answering.connected()
         self._timing.connected()
+        return self._birth()
+
+    def _born_anew(self) -> None:
+        """Let the birth that the broker keeps say what may be said now."""
+        if self._uplink.connected:
+            self._uplink.publish("state", self._birth())
+
+    def _birth(self) -> bytes:
         return self._voice.birth(
-            Birth(
-                version=status.program(),
-                boot_id=self._clock.boot_id,
+            birth(
+                self._clock,
                 boot_nonce=self._journal.boot_nonce,
                 epoch=self._store.outbox.epoch,
-                schema=self._schema.id,
-                clock=status.clock(self._clock)["text"][:64],
-                capabilities=CAPABILITIES,
-                inventory=tuple(f"{meter.name}: {len(meter.channels)} channels" for meter in self._devices.meters),
+                schema=self._recording.schema_id,
+                meters=self._devices.meters,
+                private=self._consenting.private(),
             )
         )
-
-    def _tell_of_damage(self) -> None:
-        for moved, what in (
-            (self._store.outbox.moved_aside, "readings"),
-            (self._journal.moved_aside, "commands"),
-        ):
-            if moved is not None:
-                self._speaking.alarm(
-                    "storage", f"the database of {what} was damaged; it is kept as {moved}, a new one was begun"
-                )
 
     def _local(self) -> Local:
         return Local(
@@ -264,6 +276,7 @@ class Agent:
                 events=self._events,
                 clock=self._clock,
                 zone=self._zone,
+                more=(*self._consenting.routes(), self._retention.route()),
             )
         )
 
@@ -273,6 +286,7 @@ class Agent:
             clock=self._clock,
             store=self._store,
             sealing=self._sealing,
+            consenting=self._consenting,
             uplink=self._uplink,
             commanding=self._commanding,
             latest=self._latest,
@@ -287,16 +301,3 @@ class Agent:
 
 def _whole(mark: int | str | None) -> int:
     return mark if isinstance(mark, int) else 0
-
-
-def _store(site: Site) -> Store:
-    """Open the outbox of a site; raise StorageError."""
-    directory = site.storage.directory
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(
-            f"{directory}: cannot be made a folder ({error.strerror}): make it, writable by the agent's user, or name "
-            "another [storage] directory"
-        ) from error
-    return Store(directory / "outbox.db", quota_pages=site.storage.quota_mb * PAGES_A_MB)

@@ -24,7 +24,10 @@ ANSWERS = "ack"
 
 
 class Booking:
-    """Hears what `inbound` has verified; whatever waits for a disk is done by `spawn`."""
+    """Hears what `inbound` has verified; whatever waits for a disk is done by `spawn`.
+
+    `permits` says of which streams something may leave, also again.
+    """
 
     def __init__(  # noqa: PLR0913 - the composition root names each
         self,
@@ -35,6 +38,7 @@ class Booking:
         answering: Answering,
         commanding: Commanding,
         timing: Timing,
+        permits: Callable[[str], bool],
         spawn: Callable[[Coroutine[object, object, None]], None],
     ) -> None:
         self._store = store
@@ -43,6 +47,7 @@ class Booking:
         self._answering = answering
         self._commanding = commanding
         self._timing = timing
+        self._permits = permits
         self._spawn = spawn
 
     def receipt(self, receipt: Receipt) -> None:
@@ -88,7 +93,7 @@ class Booking:
         if resend.stream == ANSWERS:
             await self._journal.answers_again(resend.epoch, resend.first, resend.last)
             self._answering.connected()
-        elif resend.epoch == outbox.epoch:
+        elif resend.epoch == outbox.epoch and self._permits(resend.stream):
             await self._store.call(outbox.resend, resend.epoch, resend.stream, resend.first, resend.last)
             self._uplink.again(resend.stream, resend.first, resend.last)
 

@@ -4,6 +4,7 @@ from config.channel import Quantity
 from drivers.reading import Quality
 from gateway.app.status import CONTROL
 from gateway.control.shapes import COUNT, FLAG, RATE, TEXT, VALUE, WHOLE, by_name, either, many, maybe, one_of, table
+from gateway.outgoing import TIERS
 
 _QUALITY = one_of(*(quality.name.lower() for quality in Quality))
 _SCALE = {"unit": TEXT, "exponent": WHOLE, "quantity": one_of(*Quantity)}
@@ -72,6 +73,8 @@ _OUTBOX = table(
     quota_pages=COUNT,
     dropped_readings=COUNT,
     given_up_readings=COUNT,
+    withdrawn_readings=COUNT,
+    aside_rows=COUNT,
     room_s=maybe(COUNT),
     failure=maybe(TEXT),
     text=TEXT,
@@ -103,6 +106,7 @@ STATUS = table(
     clock=_CLOCK,
     link=_LINK,
     outbox=_OUTBOX,
+    consents=table(dwellings=COUNT, consented=COUNT),
     shedding=table(link=one_of(*CONTROL), admits=FLAG, running=many(_SHED), text=TEXT),
     trust=_TRUST,
     readings_taken=COUNT,
@@ -200,9 +204,27 @@ QUEUE = table(
     bytes_quota=COUNT,
     dropped_segments=COUNT,
     dropped_readings=COUNT,
-    dropped=many(table(stream=TEXT, first=COUNT, last=COUNT, count=COUNT)),
+    withdrawn_segments=COUNT,
+    withdrawn_readings=COUNT,
+    aside_rows=COUNT,
+    aside_readings=COUNT,
+    dropped=many(table(stream=TEXT, first=COUNT, last=COUNT, count=COUNT, reason=one_of("quota", "consent", "damage"))),
     failures=COUNT,
     last_failure=maybe(TEXT),
+)
+PURGED = table(segments=COUNT)
+_CONSENT = {"dwelling": TEXT, "purpose": TEXT, "given": FLAG}
+_SAID = table(**_CONSENT, who=TEXT, reason=TEXT, utc_ms=maybe(COUNT))
+CONSENTED = table(**_CONSENT, stored=FLAG)
+CONSENTS = table(
+    dwellings=many(
+        table(
+            name=TEXT,
+            devices=many(TEXT),
+            purposes=many(table(name=TEXT, tiers=many(one_of(*TIERS)), given=FLAG, last=maybe(_SAID))),
+        )
+    ),
+    changes=many(_SAID),
 )
 SEGMENTS = table(
     epoch=TEXT,

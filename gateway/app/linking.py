@@ -1,7 +1,7 @@
 """The link to the broker, as the site file describes it, and what it asks of the outbox."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from buffer.errors import StorageError
 from buffer.outbox import Segment
@@ -16,6 +16,7 @@ DAY_MARK = "link_day"
 """What a metered link has cost today, so that a restart gives no second budget."""
 
 _MB = 1_000_000
+_ALL = (1 << 63) - 1
 
 
 def uplink_settings(site: Site) -> UplinkSettings:
@@ -52,15 +53,20 @@ def books(uplink: Uplink) -> dict[str, int | str]:
 
 
 class Spooled:
-    """What has no receipt, for the uplink."""
+    """What has no receipt, for the uplink; of streams that `permits` says no to, nothing."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, permits: Callable[[str], bool]) -> None:
         self._store = store
+        self._permits = permits
 
     async def pending(self, *, limit: int, after: Mapping[str, int], order: Sequence[str]) -> Sequence[Segment]:
         """Give what has no receipt; nothing while the disk cannot be read."""
+        outbox = self._store.outbox
         try:
-            return await self._store.call(self._store.outbox.pending, limit=limit, after=after, order=order)
+            # A consent may have ended that the disk has not been told of yet.
+            barred = [stream for stream in await self._store.call(outbox.unsent) if not self._permits(stream)]
+            after = {**after, **dict.fromkeys(barred, _ALL)}
+            return await self._store.call(outbox.pending, limit=limit, after=after, order=order)
         except StorageError as error:
             log.warning("the backlog cannot be read: %s", error)
             return ()

@@ -48,6 +48,8 @@ class Sources:
     events: Events
     clock: Clock
     zone: tzinfo
+    more: Sequence[Route] = ()
+    """Routes of other parts."""
 
 
 class Local:
@@ -102,6 +104,7 @@ class Local:
             opt_out,
             opt_in,
             release,
+            *self._from.more,
             get("/v1/queue/stats", _QUEUE, self._queue, gives=gives.QUEUE),
             get("/v1/queue/peek", _PEEK, self._peek, _FEW, gives=gives.SEGMENTS),
             Route("GET", "/v1/events", Right.READ, _EVENTS, stream=self._events, query=(kind,), gives=gives.EVENT),
@@ -218,8 +221,18 @@ class Local:
             "bytes_quota": stats.quota_pages * status.PAGE_BYTES,
             "dropped_segments": stats.dropped_segments,
             "dropped_readings": stats.dropped_readings,
+            "withdrawn_segments": stats.withdrawn_segments,
+            "withdrawn_readings": stats.withdrawn_readings,
+            "aside_rows": stats.aside_rows,
+            "aside_readings": stats.aside_readings,
             "dropped": [
-                {"stream": each.stream, "first": each.first_sequence, "last": each.last_sequence, "count": each.count}
+                {
+                    "stream": each.stream,
+                    "first": each.first_sequence,
+                    "last": each.last_sequence,
+                    "count": each.count,
+                    "reason": each.reason,
+                }
                 for each in stats.dropped
             ],
             "failures": stats.failures,

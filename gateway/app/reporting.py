@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from config.site import Site
 from gateway.app import status
 from gateway.app.commanding import Commanding
+from gateway.app.consenting import Consenting
 from gateway.app.devices import Devices
 from gateway.app.freshness import Freshness
 from gateway.app.inbound import Inbound
@@ -25,6 +26,7 @@ class Reporting:
     clock: Clock
     store: Store
     sealing: Sealing
+    consenting: Consenting
     uplink: Uplink
     commanding: Commanding
     latest: Latest
@@ -52,6 +54,7 @@ class Reporting:
             "clock": {**status.clock(self.clock), "meters": self.meter_clock.compared()},
             "link": status.link(self.uplink.state),
             "outbox": status.outbox(stats, self.sealing, now - self.started_ms),
+            "consents": self.consenting.status(),
             "shedding": self.commanding.status(),
             "trust": self.trusting.status(self.commanding.unproved + self.centre.refused),
             "readings_taken": self.latest.taken,

@@ -1,54 +1,39 @@
-"""What the gateway says that is no reading: its birth, alarms, answers, the question what time it is.
+"""What the gateway says that is no reading: its birth, answers, the question what time it is.
 
 Each goes to whoever listens on the control socket, and to the centre.
 """
 
-import logging
 from collections.abc import Callable
 
 from gateway.app.answering import Answering
 from gateway.app.booking import ANSWERS
-from gateway.app.local import ALARMS, COMMANDS
+from gateway.app.local import COMMANDS
 from gateway.app.timing import ANSWER_S
 from gateway.app.voice import Voice
-from gateway.clock import SystemClock
 from gateway.control.events import Events
 from gateway.sealing import Signer
 from gateway.uplink.worker import Uplink
 from gateway.wire import cose
 from gateway.wire.messages import Answer, TimeRequest
 
-log = logging.getLogger(__name__)
-
 
 class Speaking:
     """Tells people here and at the centre; `answering` gives who sees to the answers, once there is one."""
 
-    def __init__(  # noqa: PLR0913 - the composition root names each
+    def __init__(
         self,
         *,
-        clock: SystemClock,
         voice: Voice,
         signer: Signer,
         events: Events,
         uplink: Uplink,
         answering: Callable[[], Answering],
     ) -> None:
-        self._clock = clock
         self._voice = voice
         self._signer = signer
         self._events = events
         self._uplink = uplink
         self._answering = answering
-
-    def alarm(self, kind: str, text: str) -> None:
-        """Tell people, here and at the centre."""
-        log.warning("%s: %s", kind, text)
-        self._events.tell(ALARMS, {"kind": kind, "text": text})
-        now = self._clock.boot_ms()
-        known = self._clock.trusted()
-        utc_ms = None if known is None else known.utc_ms_at(now)
-        self.publish("evt/alarm", self._voice.alarm(kind, text, now, utc_ms))
 
     def answered(self, sequence: int, message: bytes) -> None:
         """Send an answer to a command that was just stored, here and to the centre."""

@@ -113,6 +113,8 @@ def outbox(stats: Stats, sealing: Sealing, up_ms: int) -> Json:
     text = f"{pending} readings without a receipt, {stats.segments_pending} segments; {full} % of the room used"
     if stats.dropped_readings:
         text += f"; {stats.dropped_readings} readings dropped over the quota"
+    if stats.aside_rows:
+        text += f"; {stats.aside_rows} rows that cannot be sealed are set aside"
     if sealing.given_up:
         text += f"; {sealing.given_up} readings lost while the disk refused them"
     if sealing.failure is not None:
@@ -130,6 +132,8 @@ def outbox(stats: Stats, sealing: Sealing, up_ms: int) -> Json:
         "room_s": _room_s(stats, sealing, up_ms),
         "dropped_readings": stats.dropped_readings,
         "given_up_readings": sealing.given_up,
+        "withdrawn_readings": stats.withdrawn_readings,
+        "aside_rows": stats.aside_rows,
         "failure": sealing.failure,
         "text": text,
     }

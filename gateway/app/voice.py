@@ -1,4 +1,4 @@
-"""What the gateway says singly, signed and sent at once: its birth, alarms, and the question what time it is.
+"""What the gateway says singly, signed and sent at once: its birth, the question what time it is, an alarm at need.
 
 These streams (`state`, `evt`) are not chained and not kept: their epoch is this process', and their numbers begin at 1.
 """
@@ -29,9 +29,8 @@ class Voice:
         """Sign a birth."""
         return self._sign(STATE, Birth.CONTENT, birth.encode())
 
-    def alarm(self, kind: str, text: str, boot_ms: int, utc_ms: int | None) -> bytes:
-        """Sign an alarm; `text` is any, also of people or of a device: what a message cannot hold is replaced."""
-        alarm = Alarm(kind, _printable(text)[:LONGEST_ALARM], boot_ms, utc_ms)
+    def alarm(self, alarm: Alarm) -> bytes:
+        """Sign an alarm that the disk does not take."""
         return self._sign(EVENT, Alarm.CONTENT, alarm.encode())
 
     def time_request(self, request: TimeRequest) -> bytes:
@@ -49,6 +48,11 @@ class Voice:
             sequence=self._said[stream],
         )
         return cose.sign(header, payload, self._key.private)
+
+
+def alarm_of(kind: str, text: str, boot_ms: int, utc_ms: int | None) -> Alarm:
+    """Make an alarm; `text` is any, also of people or of a device: what a message cannot hold is replaced."""
+    return Alarm(kind, _printable(text)[:LONGEST_ALARM], boot_ms, utc_ms)
 
 
 def _printable(text: str) -> str:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from buffer.errors import StorageError
+from buffer.errors import StorageDamaged, StorageError
 from buffer.outbox import Outbox, Stats
 
 log = logging.getLogger(__name__)
@@ -24,23 +24,36 @@ class Store:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="outbox")
         try:
             self.outbox = self._thread.submit(Outbox.open, path, quota_pages=quota_pages).result()
-            self._stats = self._thread.submit(self.outbox.stats).result()
+            self.last: Stats = self._thread.submit(self.outbox.stats).result()
+            """What the outbox held when it was asked last."""
         except BaseException:
             self._thread.shutdown()
             raise
+        self._damage: StorageDamaged | None = None
+        self._damaged = asyncio.Event()
 
     async def call(self, method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `method` on the outbox's thread."""
         bound = functools.partial(method, *args, **kwargs)
-        return await asyncio.get_running_loop().run_in_executor(self._thread, bound)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, bound)
+        except StorageDamaged as error:
+            self._damage = error
+            self._damaged.set()
+            raise
+
+    async def watch(self) -> None:
+        """Wait for ever; raise StorageDamaged once anybody has met damage: a new start moves the file aside."""
+        await self._damaged.wait()
+        raise self._damage or StorageDamaged
 
     async def stats(self) -> Stats:
         """Say what the outbox holds; what it held last, while the disk cannot be read."""
         try:
-            self._stats = await self.call(self.outbox.stats)
+            self.last = await self.call(self.outbox.stats)
         except StorageError as error:
             log.debug("the outbox cannot be read: %s", error)
-        return self._stats
+        return self.last
 
     def close(self) -> None:
         """Close the database and its thread, after what was handed over is done."""

@@ -13,10 +13,10 @@ from drivers.reading import Reading
 from gateway.acquisition import Acquisition
 from gateway.clock import Correlation
 from gateway.latest import Latest
+from gateway.outgoing import FINE, Outgoing, Scope
 from gateway.sealing import Sealing, Signer, Store
 from gateway.wire import cose, packing
 from gateway.wire.keys import SigningKey
-from gateway.wire.record import Recorder
 from gateway.wire.schema import Schema
 
 GATEWAY = "gw-test"
@@ -50,24 +50,37 @@ class HandClock:
 class Metering:
     """Reads made-up values into a real outbox at `path`; `put` is all that was read, `sealed` what was sealed."""
 
-    def __init__(self, path: Path, *, quota_pages: int = ROOMY, clock: HandClock | None = None, seed: int = 1) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        quota_pages: int = ROOMY,
+        clock: HandClock | None = None,
+        seed: int = 1,
+        tiers: tuple[str, ...] = (FINE,),
+    ) -> None:
         self.clock = clock or HandClock()
         self.store = Store(path, quota_pages=quota_pages)
         self.put: list[Seen] = []
         self.sealed: list[Segment] = []
         self.marks: dict[str, int | str] = {}
         self.latest = Latest()
-        self.acquisition = Acquisition(Recorder(SCHEMA, self.clock.boot_id), self.latest, self._urgent)
+        self.outgoing = Outgoing(CHANNELS, self.clock, latest=self.latest.get, stale_after_ms={})
+        self.outgoing.open(Scope(CHANNELS, tiers))
+        self.acquisition = Acquisition(self.outgoing.accept, self.latest, self._urgent)
+        self.linked = False
+        self.alarms: list[tuple[str, str]] = []
         self.sealing = Sealing(
             self.store,
             Signer(GATEWAY, KEY),
-            SCHEMA,
             self.clock,
-            take=lambda restart: self.acquisition.take(restart=restart),
+            self.outgoing,
             marks=lambda: dict(self.marks),
             journal_s=10,
             seal_s=lambda: SEAL_S,
+            linked=lambda: self.linked,
             sealed=self.sealed.append,
+            alarm=lambda kind, text: self.alarms.append((kind, text)),
         )
         self._random = Random(seed)
 

@@ -1,4 +1,4 @@
-"""Where Readings enter: what is urgent, what is latest, and a record that follows a seal."""
+"""Where Readings enter: what is urgent, what is latest, and that all of it is handed on."""
 
 import pytest
 
@@ -6,16 +6,11 @@ from config.channel import Channel, Quantity
 from drivers.reading import Reading
 from gateway.acquisition import Acquisition
 from gateway.latest import Latest
-from gateway.wire import packing
-from gateway.wire.record import Recorder
-from gateway.wire.schema import Schema
 
 POWER = Channel("linky.sinsts", "linky", "linky", Quantity.APPARENT_POWER_IMPORT, "VA")
 TARIFF = Channel("linky.ntarf", "linky", "linky", Quantity.TARIFF)
 STATUS = Channel("linky.stge", "linky", "linky", Quantity.STATUS)
 SWITCH = Channel("bms.heater", "bms", "bms.fast", Quantity.SWITCH_STATE)
-SCHEMA = Schema.of([POWER, TARIFF, STATUS, SWITCH])
-BOOT_ID = bytes(range(16))
 
 
 class Entry:
@@ -24,7 +19,8 @@ class Entry:
     def __init__(self) -> None:
         self.urgent = 0
         self.latest = Latest()
-        self.acquisition = Acquisition(Recorder(SCHEMA, BOOT_ID), self.latest, self._called)
+        self.recorded: list[Reading] = []
+        self.acquisition = Acquisition(self.recorded.extend, self.latest, self._called)
 
     def _called(self) -> None:
         self.urgent += 1
@@ -61,27 +57,17 @@ def test_a_power_that_changes_can_wait() -> None:
     assert entry.urgent == 1
 
 
-def test_a_record_is_taken_once() -> None:
-    """What was taken is not given again, and nothing read gives no record."""
+def test_every_tick_is_handed_on() -> None:
+    """What may leave of it is decided elsewhere."""
     entry = Entry()
-    assert entry.acquisition.take(restart=False) is None
     entry.read(1_000, (POWER, 1), (TARIFF, 1))
-    record = entry.acquisition.take(restart=False)
-    assert record is not None
-    assert (record.first_ms, record.last_ms, record.count) == (1_000, 1_000, 2)
-    assert entry.acquisition.take(restart=False) is None
-
-
-def test_the_record_after_a_seal_stands_alone() -> None:
-    """Unchanged values are told again where a segment begins: it must decode without the one before."""
-    entry = Entry()
-    entry.read(1_000, (POWER, 5), (TARIFF, 1))
-    entry.acquisition.take(restart=True)
-    entry.read(2_000, (POWER, 5), (TARIFF, 1))
-    record = entry.acquisition.take(restart=True)
-    assert record is not None
-    content = packing.unpack(packing.pack([record.payload]), SCHEMA)
-    assert sorted(content.readings()) == [("linky.ntarf", 2_000, 1, 0), ("linky.sinsts", 2_000, 5, 0)]
+    entry.read(2_000, (POWER, 1), (TARIFF, 1))
+    assert [(reading.channel, reading.boot_ms) for reading in entry.recorded] == [
+        (POWER, 1_000),
+        (TARIFF, 1_000),
+        (POWER, 2_000),
+        (TARIFF, 2_000),
+    ]
 
 
 def test_the_latest_is_kept_for_each_channel_and_never_forgotten() -> None:

@@ -146,7 +146,7 @@ async def test_what_memory_cannot_hold_goes_oldest_first_and_is_counted(
     metering: Metering, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A disk that refuses for long costs the oldest readings only; the rest can be decoded, and the status tells."""
-    monkeypatch.setattr(unsaved, "MOST_UNSAVED", 10)
+    monkeypatch.setattr(unsaved, "MOST_BYTES", 10_000)
     metering.refuse_writes()
     for number in range(32):
         metering.read()
@@ -180,7 +180,7 @@ async def test_a_seal_that_is_owed_ends_its_lot(tmp_path: Path, monkeypatch: pyt
     await first.sealing.flush(seal=True)
     first.read(2)
 
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise StorageError("no room for a segment")
 
     with monkeypatch.context() as patched:

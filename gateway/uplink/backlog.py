@@ -56,6 +56,16 @@ class Backlog:
                 else:
                     del self._fresh[rank]
 
+    def forget(self, names: Collection[str]) -> None:
+        """Forget what was read of some streams: their segments may no longer leave, and the spool gives no more."""
+        self.rewind()
+        for rank, queue in list(self._fresh.items()):
+            kept = deque(each for each in queue if each.stream not in names)
+            if kept:
+                self._fresh[rank] = kept
+            else:
+                del self._fresh[rank]
+
     def next(self, ready: Callable[[Sealed], bool], *, held: Callable[[str], bool] = lambda _: False) -> Sealed | None:
         """Give the next segment that still has to go; None where there is none in memory, or it is not `ready`.
 

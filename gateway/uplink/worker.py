@@ -8,7 +8,7 @@ are left to others.
 
 import asyncio
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from gateway.clock import Clock
@@ -165,6 +165,11 @@ class Uplink:
     def settled(self, stream: str, ranges: Sequence[tuple[int, int]]) -> None:
         """Take it that the outbox has booked what `taken` was told."""
         self._progress.settled(stream, ranges)
+        self._woken.set()
+
+    def forget(self, streams: Collection[str]) -> None:
+        """Forget what is in memory of streams that may no longer leave; the spool gives no more of them."""
+        self._backlog.forget(streams)
         self._woken.set()
 
     def heard(self) -> None:

@@ -236,19 +236,18 @@ def write_record(opened: Opened) -> bytes:
 
 
 def read_record(payload: bytes) -> Opened:
-    """Decode what `write_record` gave; for the gateway's own journal, which holds nothing else."""
-    version, boot_id, schema_id, standalone, groups = cbor2.loads(payload)
-    if version != _VERSION:
-        raise ValueError(f"journal record of version {version}, {_VERSION} is wanted")
-    return Opened(
-        boot_id,
-        schema_id,
-        standalone,
-        [
+    """Decode what `write_record` gave; raise ValueError for what it cannot have given."""
+    try:
+        version, boot_id, schema_id, standalone, groups = cbor2.loads(payload)
+        if version != _VERSION:
+            raise ValueError(f"journal record of version {version}, {_VERSION} is wanted")
+        parts = [
             Changes(group, [tuple(each) for each in base], ticks, [tuple(each) for each in changes])
             for group, base, ticks, changes in groups
-        ],
-    )
+        ]
+    except (cbor2.CBORDecodeError, EOFError, TypeError) as error:
+        raise ValueError(f"no journal record: {error}") from error
+    return Opened(boot_id, schema_id, standalone, parts)
 
 
 def _must_fit(value: int | str, channel: _Channel, name: str) -> None:

@@ -44,6 +44,17 @@ LOADS = {
 """Load -> the point that switches it, its rated W, its priority (99 is shed first), bounds of its set-point."""
 
 
+DWELLING = f"""
+[[dwelling]]
+name = "apt-1"
+devices = ["{WATER}"]
+[[dwelling.purpose]]
+name = "research"
+tiers = ["fine", "minute"]
+"""
+"""A household whose meter is read, for a site file that wants one; it consents to nothing by itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wiring:
     """Where the bench put its ends."""

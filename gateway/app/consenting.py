@@ -1,0 +1,201 @@
+"""Consents, given and withdrawn on the control socket: each opens or closes a scope of what may leave.
+
+A consent counts once it is on the disk. A withdrawal counts at once: nothing more is gathered, what is in memory is
+forgotten, and what is on the disk undelivered is deleted with the next commit, again and again until the disk has done
+it. The centre is told which dwelling and which purpose; who said so and why stays here.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from buffer.errors import StorageError
+from config.channel import Channel
+from config.dwelling import Dwelling
+from config.site import Site
+from gateway.app import scopes
+from gateway.app.gives import CONSENTED, CONSENTS
+from gateway.clock import SystemClock
+from gateway.control.routes import Call, Choice, Field, Refusal, Right, Route, Text, get
+from gateway.outgoing import Consents, Outgoing
+from gateway.outgoing.consents import MARK, Change
+from gateway.outgoing.scope import SCHEMA, streams_of, tier_of
+from gateway.sealing import Sealing, Store
+
+log = logging.getLogger(__name__)
+
+KIND = "consent"
+
+_LIST = "Every household, what it may consent to, what it has consented to, and the newest changes."
+_CHANGE = "Give or withdraw a household's consent to a purpose: what may leave changes at once."
+_SAID = (
+    Field("consent", Choice(("given", "withdrawn")), "what is so from now on", is_needed=True),
+    Field("who", Text(1, 80), "who says so, for the record: it stays here", is_needed=True),
+    Field("reason", Text(1, 200), "on what ground, for the record: it stays here", is_needed=True),
+)
+
+
+class Consenting:
+    """Keeps the consents of a site's dwellings, and what may leave in step with them.
+
+    `forget` lets the link forget segments of streams that may no longer leave, `changed` is told after each change,
+    `alarm` tells the centre and people.
+    """
+
+    def __init__(  # noqa: PLR0913 - the composition root names each
+        self,
+        site: Site,
+        channels: Iterable[Channel],
+        *,
+        store: Store,
+        outgoing: Outgoing,
+        sealing: Sealing,
+        clock: SystemClock,
+        forget: Callable[[Sequence[str]], None],
+        changed: Callable[[], None],
+        alarm: Callable[[str, str], None],
+    ) -> None:
+        self._dwellings = site.dwelling
+        self._scopes = scopes.dwellings(site, channels)
+        self._store = store
+        self._outgoing = outgoing
+        self._sealing = sealing
+        self._clock = clock
+        self._forget = forget
+        self._changed = changed
+        self._alarm = alarm
+        self._changing = asyncio.Lock()
+        self._consents = Consents.read(store.outbox.marks().get(MARK))
+        for key, scope in self._scopes.items():
+            if self._consents.given(*key):
+                outgoing.open(scope)
+        # What an earlier site file, or a withdrawal that a power cut came into, has left.
+        self._take_out(stream for stream in store.outbox.unsent() if not outgoing.permits(stream))
+
+    def routes(self) -> tuple[Route, ...]:
+        """Give what can be asked, and changed where there is something to consent to."""
+        list_ = get("/v1/consents", _LIST, self._list, gives=CONSENTS)
+        if not self._scopes:
+            return (list_,)
+        dwellings, purposes = (tuple(sorted(set(names))) for names in zip(*self._scopes, strict=True))
+        body = (
+            Field("dwelling", Choice(dwellings), "its name in the site file", is_needed=True),
+            Field("purpose", Choice(purposes), "its name in the site file", is_needed=True),
+            *_SAID,
+        )
+        return list_, Route("POST", "/v1/consents", Right.ACT, _CHANGE, self._change, body=body, gives=CONSENTED)
+
+    def private(self) -> frozenset[str]:
+        """Give the names of the dwellings without any consent, and of their devices: nothing of them may leave."""
+        return frozenset(
+            name
+            for dwelling in self._dwellings
+            if not self._has_any(dwelling)
+            for name in (dwelling.name, *dwelling.devices)
+        )
+
+    def status(self) -> dict[str, int]:
+        """Say how many households there are, and how many have consented to something."""
+        return {
+            "dwellings": len(self._dwellings),
+            "consented": sum(self._has_any(dwelling) for dwelling in self._dwellings),
+        }
+
+    async def _list(self, _: Call) -> object:
+        return {
+            "dwellings": [
+                {
+                    "name": dwelling.name,
+                    "devices": list(dwelling.devices),
+                    "purposes": [
+                        {
+                            "name": purpose.name,
+                            "tiers": list(self._scopes[dwelling.name, purpose.name].tiers),
+                            "given": self._consents.given(dwelling.name, purpose.name),
+                            "last": _told(self._consents.of(dwelling.name, purpose.name)),
+                        }
+                        for purpose in dwelling.purpose
+                    ],
+                }
+                for dwelling in self._dwellings
+            ],
+            "changes": [_told(change) for change in self._consents.changes],
+        }
+
+    async def _change(self, call: Call) -> object:
+        body = {name: str(value) for name, value in call.body.items()}
+        key = (body["dwelling"], body["purpose"])
+        if key not in self._scopes:
+            raise Refusal(404, "that dwelling has no such purpose in the site file; /v1/consents lists those there are")
+        given = body["consent"] == "given"
+        async with self._changing:
+            change = Change(*key, given=given, who=body["who"], reason=body["reason"], utc_ms=self._utc_ms())
+            stored = await (self._give(change) if given else self._withdraw(change))
+        return {"dwelling": change.dwelling, "purpose": change.purpose, "given": given, "stored": stored}
+
+    async def _give(self, change: Change) -> bool:
+        consents = self._consents.changed(change)
+        if self._consents.given(change.dwelling, change.purpose):
+            return True
+        if self._sealing.withdrawing:
+            raise Refusal(503, "not given: an earlier withdrawal is not on the disk yet")
+        try:
+            await self._store.call(self._store.outbox.commit, [], {MARK: consents.write()})
+        except StorageError as error:
+            raise Refusal(503, f"not given: {error}") from error
+        self._consents = consents
+        self._outgoing.open(self._scopes[change.dwelling, change.purpose])
+        self._sealing.urgent()
+        self._tell(change)
+        return True
+
+    async def _withdraw(self, change: Change) -> bool:
+        was_given = self._consents.given(change.dwelling, change.purpose)
+        if was_given:
+            # Said first: once nothing is consented to, the centre is told of this dwelling no more.
+            self._tell(change)
+            self._consents = self._consents.changed(change)
+        self._outgoing.close(self._scopes[change.dwelling, change.purpose])
+        self._take_out(streams_of(change.dwelling, change.purpose))
+        if was_given:
+            self._changed()
+        await self._sealing.settled()
+        return not self._sealing.withdrawing
+
+    def _take_out(self, streams: Iterable[str]) -> None:
+        gone = tuple(streams)
+        if not gone:
+            return
+        self._forget(gone)
+        # A schema that was withdrawn unsent is announced anew with the next consent.
+        schemas = {stream: "" for stream in gone if tier_of(stream) == SCHEMA}
+        self._sealing.withdraw(gone, {**schemas, MARK: self._consents.write()})
+
+    def _tell(self, change: Change) -> None:
+        text = f"{change.dwelling}, {change.purpose}: {'given' if change.given else 'withdrawn'}"
+        self._alarm(KIND, text)
+        if change.given:
+            self._changed()
+
+    def _has_any(self, dwelling: Dwelling) -> bool:
+        return any(self._consents.given(dwelling.name, purpose.name) for purpose in dwelling.purpose)
+
+    def _utc_ms(self) -> int | None:
+        known = self._clock.trusted()
+        return None if known is None else known.utc_ms_at(self._clock.boot_ms())
+
+
+def _told(change: Change | None) -> Mapping[str, Any] | None:
+    return (
+        None
+        if change is None
+        else {
+            "dwelling": change.dwelling,
+            "purpose": change.purpose,
+            "given": change.given,
+            "who": change.who,
+            "reason": change.reason,
+            "utc_ms": change.utc_ms,
+        }
+    )

@@ -1,0 +1,32 @@
+"""Opens the outbox of a site, and tells of a database that had to be moved aside."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from buffer.errors import StorageError
+from config.site import Site
+from gateway.sealing import Store
+
+PAGES_A_MB = 256
+
+
+def open_store(site: Site) -> Store:
+    """Open the outbox of a site; raise StorageError."""
+    directory = site.storage.directory
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"{directory}: cannot be made a folder ({error.strerror}): make it, writable by the agent's user, or name "
+            "another [storage] directory"
+        ) from error
+    return Store(directory / "outbox.db", quota_pages=site.storage.quota_mb * PAGES_A_MB)
+
+
+def damage(site: Site, *, readings: Path | None, commands: Path | None) -> Iterator[str]:
+    """Say which database was moved where, and what has to be done again."""
+    for moved, what in ((readings, "readings"), (commands, "commands")):
+        if moved is not None:
+            yield f"the database of {what} was damaged; it is kept as {moved}, a new one was begun"
+    if readings is not None and site.dwelling:
+        yield "the consents of the households were in it: none counts until it is given again"
