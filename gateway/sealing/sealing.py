@@ -129,7 +129,11 @@ class Sealing:
             except TimeoutError:
                 pass
             self._wake.clear()
-            await self._whole_flush(seal=self._cadence.fine_is_due(), coarse=self._cadence.coarse_is_due())
+            await self._whole_flush(seal=self._cadence.fine_is_due(), coarse=self.coarse_is_due())
+
+    def coarse_is_due(self) -> bool:
+        """Whether it is time to seal minutes and indexes."""
+        return self._cadence.coarse_is_due()
 
     async def end(self) -> None:
         """Commit all there is, the minutes that run included: the process ends."""

@@ -19,12 +19,11 @@ from gateway.app.keeping import Keeping
 from gateway.clock import Correlation
 from gateway.historian import Historian
 from gateway.latest import Latest
+from gateway.outgoing import Outgoing, Scope
 from gateway.periods import zone_of
 from gateway.sealing import Sealing, Signer, Store
 from gateway.wire import cose
 from gateway.wire.keys import SigningKey
-from gateway.wire.record import Recorder
-from gateway.wire.schema import Schema
 from hil_tests.benchmarks.outbox.trace import BEGIN_MS, GROUPS, Tick
 
 GATEWAY = "gw-lyon-017"
@@ -159,20 +158,23 @@ class Ours:
         self._store = Store(self.path, quota_pages=quota_pages)
         self._urgent = False
         self._fresh: list[Segment] = []
-        schema = Schema.of(channel for group in self._channels for channel in group)
-        self._acquisition = Acquisition(Recorder(schema, self._clock.boot_id), Latest(), self._hurry)
+        latest, everything = Latest(), tuple(channel for group in self._channels for channel in group)
+        outgoing = Outgoing(everything, self._clock, latest=latest.get, stale_after_ms={})
+        outgoing.open(Scope(everything))
+        self._acquisition = Acquisition(outgoing.accept, latest, self._hurry)
         self._historian = Historian(zone_of("Europe/Paris"))
         self._keeping = Keeping(self._historian, self._store, self._clock)
         self._sealing = Sealing(
             self._store,
             Signer(GATEWAY, key),
-            schema,
             self._clock,
-            take=lambda restart: self._acquisition.take(restart=restart),
+            outgoing,
             marks=lambda: {"pulses.count": self._clock.now_ms},
             journal_s=JOURNAL_S,
             seal_s=lambda: self.seal_s,
+            linked=lambda: self.receipts,
             sealed=self._sealed,
+            alarm=lambda _kind, _text: None,
         )
         self._journal_due_ms = self._seal_due_ms = self._keep_due_ms = 0
 
@@ -230,7 +232,7 @@ class Ours:
     async def _round(self, *, seal: bool) -> None:
         self._urgent = False
         begun = time.process_time()
-        await self._sealing.flush(seal=seal)
+        await self._sealing.flush(seal=seal, coarse=self._sealing.coarse_is_due())
         if self.receipts:
             outbox = self._store.outbox
             for stream in dict.fromkeys(segment.stream for segment in self._fresh):
