@@ -11,7 +11,7 @@ help:  ## this list
 $(VENV)/.demo: lock/demo.txt pyproject.toml .ci/setup
 	@.ci/setup demo
 
-$(VENV)/.test: lock/test.txt lock/demo.txt pyproject.toml .ci/setup
+$(VENV)/.test: lock/test.txt lock/oracle.txt lock/demo.txt hil_tests/contract/package-lock.json pyproject.toml .ci/setup
 	@.ci/setup test
 
 demo: $(VENV)/.demo  ## a building metered, cut off, recovering, shedding load: two minutes (DEMO_FAST=1: one)
@@ -67,8 +67,9 @@ bench-outbox: $(VENV)/.demo  ## storing, sealing, sending, draining beside other
 package: $(VENV)/.demo  ## dist/*.deb for Debian 12, amd64 and arm64: self-contained, reproducible
 	@systemd/package/build.sh
 
-docs: $(VENV)/.test  ## docs/linky.md, the table of what each label of a meter becomes, from the code
+docs: $(VENV)/.test  ## docs/linky.md and docs/contract/examples, from the code
 	@$(BIN)/python -m hil_tests.linky_table > docs/linky.md
+	@$(BIN)/python -m hil_tests.contract.examples
 
 lock: $(VENV)/.test  ## renew the lock files (needs the network)
 	@.ci/lock

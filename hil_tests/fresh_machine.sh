@@ -10,7 +10,7 @@
 #   FRESH_MIRROR   where Debian comes from                    (http://deb.debian.org/debian)
 #   FRESH_FOLDER   where the root file systems are kept       (a folder in TMPDIR; delete it to begin anew)
 #   FRESH_CA       certificates (PEM) that replace Debian's, for a network that has its own authority
-# pip's and the proxies' own variables (PIP_INDEX_URL, https_proxy, ...) are passed on.
+# pip's, npm's and the proxies' own variables (PIP_INDEX_URL, npm_config_registry, https_proxy, ...) are passed on.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -27,10 +27,10 @@ for tool in mmdebstrap systemd-nspawn; do
 done
 
 passed=(PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin)
-for name in http_proxy https_proxy no_proxy PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_TRUSTED_HOST; do
+for name in http_proxy https_proxy no_proxy PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_TRUSTED_HOST npm_config_registry; do
     [ -z "${!name:-}" ] || passed+=("$name=${!name}")
 done
-[ -z "${FRESH_CA:-}" ] || passed+=(PIP_CERT=/etc/ssl/certs/ca-certificates.crt)
+[ -z "${FRESH_CA:-}" ] || passed+=(PIP_CERT=/etc/ssl/certs/ca-certificates.crt NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt)
 
 # inside ROOT COMMAND...: runs in the container, in the clone, with nothing in the environment but what is passed on.
 inside() {
