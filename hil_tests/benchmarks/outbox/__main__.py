@@ -14,10 +14,12 @@ from pathlib import Path
 
 from hil_tests.benchmarks.figure import Figure
 from hil_tests.benchmarks.outbox import drain, encoding, latency, stores, wire
+from hil_tests.benchmarks.outbox.peer_store import likeness
 from hil_tests.benchmarks.outbox.workshop import MONTH_DAYS, Workshop
 
 PARTS: dict[str, Callable[[Workshop], Iterable[Figure]]] = {
     "trace": lambda shop: shop.honesty.figures(),
+    "rivals": lambda shop: likeness(shop.folder),
     "encoding": encoding.encoding,
     "wire": wire.wire,
     "cost": stores.cost,

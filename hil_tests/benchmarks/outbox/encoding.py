@@ -5,6 +5,7 @@ from itertools import islice
 
 from hil_tests.benchmarks.figure import Figure
 from hil_tests.benchmarks.outbox.ours import DOWN_S
+from hil_tests.benchmarks.outbox.proof import fine_segments, judged
 from hil_tests.benchmarks.outbox.rivals import TB_NAME, naive_rows, tb_row
 from hil_tests.benchmarks.outbox.stores import LIVE_DAYS, LIVE_S
 from hil_tests.benchmarks.outbox.trace import readings, ticks
@@ -29,6 +30,12 @@ def encoding(shop: Workshop) -> Iterator[Figure]:
         yield Figure(
             f"blob_{seal_s:g}_s_others", round(coarse / kept.readings, 4), "bytes a reading, all other streams"
         )
+    # What is small and not the same would be no feat.
+    database = shop.database(LIVE_S, LIVE_DAYS, receipts=True)
+    key = shop.key
+    found = judged(ticks(days=LIVE_DAYS), fine_segments(database), key.key_id, key.private.public_key())
+    for name in ("lost", "wrong", "invented"):
+        yield Figure(f"decoded_{name}", getattr(found, name), f"readings of {LIVE_DAYS:g} days", 0)
     sample = list(islice(ticks(), _SAMPLE))
     count = sum(map(readings, sample))
     polls = sum(len(tb_row(tick)) for tick in sample) / count

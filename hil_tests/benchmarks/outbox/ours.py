@@ -33,7 +33,7 @@ DOWN_S = 300
 
 QUOTA_PAGES = 512 * 256
 _MINUTE_MS = 60_000
-_BOOTED_MS = 60_000
+BOOTED_MS = 60_000
 """Boot time of the trace's begin: nothing is read at once."""
 
 _Q = Quantity
@@ -104,13 +104,13 @@ class TraceClock:
     boot_id = bytes(range(16))
 
     def __init__(self) -> None:
-        self.now_ms = _BOOTED_MS
+        self.now_ms = BOOTED_MS
 
     def boot_ms(self) -> int:
         return self.now_ms
 
     def correlation(self) -> Correlation:
-        return Correlation(self.boot_id, self.now_ms, BEGIN_MS + self.now_ms - _BOOTED_MS, 20, "kernel")
+        return Correlation(self.boot_id, self.now_ms, BEGIN_MS + self.now_ms - BOOTED_MS, 20, "kernel")
 
 
 @dataclass(slots=True)
@@ -190,7 +190,7 @@ class Ours:
         clock, kept, cpu = self._clock, self.kept, time.process_time
         accepts = (self._acquisition.accept, self._historian.accept)
         for tick in trace:
-            moment = tick.utc_ms - BEGIN_MS + _BOOTED_MS
+            moment = tick.utc_ms - BEGIN_MS + BOOTED_MS
             if moment >= self._journal_due_ms or self._urgent:
                 await self._rounds(moment)
             clock.now_ms = moment

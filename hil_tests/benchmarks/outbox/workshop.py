@@ -56,8 +56,16 @@ class Workshop:
             self._kept[asked] = asyncio.run(self._keep(*asked))
         return self._kept[asked]
 
+    def database(self, seal_s: float, days: float, *, receipts: bool = False) -> Path:
+        """Give the database that a run of `kept` has left."""
+        self.kept(seal_s, days, receipts=receipts)
+        return self._folder(seal_s, days, receipts) / "outbox.db"
+
+    def _folder(self, seal_s: float, days: float, receipts: bool) -> Path:  # noqa: FBT001 - as `kept` names them
+        return self.folder / f"kept-{seal_s:g}-{days:g}-{receipts}"
+
     async def _keep(self, seal_s: float, days: float, receipts: bool) -> Kept:  # noqa: FBT001 - as `kept` names them
-        folder = self.folder / f"kept-{seal_s:g}-{days:g}-{receipts}"
+        folder = self._folder(seal_s, days, receipts)
         folder.mkdir()
         async with Ours(folder, self.key, seal_s=seal_s) as ours:
             ours.receipts = receipts
