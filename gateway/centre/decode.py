@@ -23,6 +23,8 @@ from gateway.wire.packing import SegmentContent, Table, unpack
 from gateway.wire.placing import Timeline
 from gateway.wire.schema import Schema
 
+FINE = "fine"
+
 _PAGE = 50
 
 _PASS = 10
@@ -54,6 +56,11 @@ class Decoded:
     schema: Schema
     content: SegmentContent
     timeline: Timeline
+
+    @property
+    def tier(self) -> str:
+        """What the stream holds: "fine" is everything, "minute" one-minute means, "index" counters each quarter-hour."""
+        return self.stream.partition(".")[0]
 
 
 class Timelines:
@@ -127,9 +134,9 @@ def between(database: sqlite3.Connection, key: StreamKey, number: int, first: in
 
 
 def tables(database: Path, gateway: str, group: str) -> Iterator[Table]:
-    """Give the tables of one group, one a segment."""
+    """Give the tables of one group, one a segment of the fine tier."""
     for decoded in segments(database, gateway):
-        if group in decoded.content.groups:
+        if decoded.tier == FINE and group in decoded.content.groups:
             yield decoded.content.groups[group]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from gateway.centre.decode import FINE
 from gateway.centre.service import Centre
 from hil_tests.bench.site import BMS, GAS, GAS_DIAL, GAS_WEIGHT, LOADS, WATER, WATER_DIAL, WATER_WEIGHT
 from hil_tests.demo.due import Sightings, unknown
@@ -84,6 +85,8 @@ def verified(centre: Centre, gateway: str) -> Sightings:
     """Give every reading that the centre has verified of a gateway, by channel."""
     seen: Sightings = defaultdict(list)
     for segment in centre.segments(gateway):
+        if segment.tier != FINE:
+            continue  # means and snapshots are no readings of their own
         for channel, boot_ms, value, _quality in segment.content.readings():
             seen[channel].append((boot_ms, value))
     return seen
