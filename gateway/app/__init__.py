@@ -16,6 +16,8 @@ from gateway.app.agent import Agent
 from gateway.app.waiting import Waiting
 from gateway.commands.errors import StorageError as JournalError
 from gateway.control.server import ControlSocketError
+from gateway.enrolment.box import finish
+from gateway.enrolment.places import PlaceError, Places, alone
 from gateway.notify import Notifier
 from gateway.wire.errors import KeyFileError
 from gateway.wire.keys import KeySet, SigningKey, load_signing_key
@@ -45,6 +47,9 @@ def _keys(site: Site) -> tuple[SigningKey, KeySet]:
     """Load our signing key and the keys of the centre; raise KeyFileError, which tells what is wrong with either."""
     wrong: list[str] = []
     key = keys = None
+    places = Places.of(site)
+    if places.install.exists():
+        wrong += _finished(places)
     try:
         key = _signing_key(site)
     except KeyFileError as error:
@@ -56,6 +61,16 @@ def _keys(site: Site) -> tuple[SigningKey, KeySet]:
     if key is None or keys is None:
         raise KeyFileError("\n".join(wrong))
     return key, keys
+
+
+def _finished(places: Places) -> list[str]:
+    """Finish the installation of a bundle, into which a power cut had come; say why it cannot be, where it cannot."""
+    try:
+        with alone(places):
+            finish(places)
+    except PlaceError as error:
+        return [str(error)]
+    return []
 
 
 def _signing_key(site: Site) -> SigningKey:

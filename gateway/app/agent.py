@@ -13,11 +13,12 @@ from buffer.errors import StorageDamaged
 from config.site import Site
 from drivers.ports import Meter
 from drivers.reading import Reading
-from gateway.app import status
+from gateway.app import certifying, status
 from gateway.app.alarms import Alarms
 from gateway.app.answering import Answering
 from gateway.app.birth import birth
 from gateway.app.booking import Booking
+from gateway.app.certifying import Configured
 from gateway.app.commanding import Commanding
 from gateway.app.consenting import Consenting
 from gateway.app.devices import Devices, devices
@@ -86,12 +87,22 @@ class Agent:
         self._historian = Historian(self._zone, reaches(self._channels, self._freshness.channels))
         self._keeping = Keeping(self._historian, self._store, self._clock)
         self._events = Events(boot_ms)
+        self._renewing = certifying.renewing(
+            site,
+            self._clock,
+            key,
+            voice=self._voice,
+            signer=self._signer,
+            uplink=lambda: self._uplink,
+            alarm=lambda kind, text: self._alarms.tell(kind, text),  # noqa: PLW0108 - it comes later
+        )
         self._uplink = Uplink(
             uplink_settings(site),
             Spooled(self._store, self._recording.outgoing.permits),
             self._heard,
             self._born,
             self._clock,
+            identity=self._renewing.showing,
             taken=self._taken,
             kept=kept(self._store.outbox.marks()),
         )
@@ -168,6 +179,7 @@ class Agent:
             spawn=self._spawn,
         )
         self._centre = Centre(self._id, self._trusting, self._booking, self._trusting.refused)
+        self._configured = Configured(self._id, self._trusting, self._renewing, self._trusting.refused)
         moved = {"readings": self._store.outbox.moved_aside, "commands": self._journal.moved_aside}
         for text in damage(self.site, **moved):
             self._alarms.tell("storage", text)
@@ -191,6 +203,7 @@ class Agent:
                 group.create_task(self._uplink.run(), name="uplink")
                 group.create_task(self._answering.run(), name="answers")
                 group.create_task(self._timing.run(), name="time")
+                group.create_task(self._renewing.run(), name="certificate")
                 group.create_task(self._meter_clock.run(), name="the meter's clock")
                 for name, supervised in self._metering.supervised.items():
                     group.create_task(supervised.run(), name=name)
@@ -231,6 +244,8 @@ class Agent:
             self._commanding.take(message)
         elif message.kind == "receipt":
             self._centre.take(message.payload)
+        else:
+            self._configured.take(message.payload)
 
     def _taken(self, ranges: Mapping[str, Sequence[tuple[int, int]]]) -> None:
         self._booking.taken(ranges)
@@ -276,7 +291,11 @@ class Agent:
                 events=self._events,
                 clock=self._clock,
                 zone=self._zone,
-                more=(*self._consenting.routes(), self._retention.route()),
+                more=(
+                    *self._consenting.routes(),
+                    self._retention.route(),
+                    certifying.route(self._renewing, self.site),
+                ),
             )
         )
 
@@ -295,6 +314,7 @@ class Agent:
             meter_clock=self._meter_clock,
             freshness=self._freshness,
             trusting=self._trusting,
+            renewing=self._renewing,
             centre=self._centre,
         )
 

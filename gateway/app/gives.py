@@ -2,6 +2,7 @@
 
 from config.channel import Quantity
 from drivers.reading import Quality
+from gateway.app.renewing import STATES as CERTIFICATE
 from gateway.app.status import CONTROL
 from gateway.control.shapes import COUNT, FLAG, RATE, TEXT, VALUE, WHOLE, by_name, either, many, maybe, one_of, table
 from gateway.outgoing import TIERS
@@ -100,6 +101,19 @@ _TRUST = table(
 )
 _WHO = {"gateway": TEXT, "name": TEXT, "version": TEXT, "boot_ms": COUNT, "up_ms": COUNT}
 
+_CERTIFICATE = table(
+    state=one_of(*CERTIFICATE),
+    begins_utc_ms=maybe(COUNT),
+    ends_utc_ms=maybe(COUNT),
+    fingerprint=maybe(TEXT),
+    life_gone_percent=maybe(COUNT),
+    next_ends_utc_ms=maybe(COUNT),
+    signing_key=TEXT,
+    failure=maybe(TEXT),
+    text=TEXT,
+)
+RENEWED = table(asked={"const": True}, text=TEXT)
+
 WAITING = table(**_WHO, missing=many(TEXT))
 STATUS = table(
     **_WHO,
@@ -109,6 +123,7 @@ STATUS = table(
     consents=table(dwellings=COUNT, consented=COUNT),
     shedding=table(link=one_of(*CONTROL), admits=FLAG, running=many(_SHED), text=TEXT),
     trust=_TRUST,
+    certificate=_CERTIFICATE,
     readings_taken=COUNT,
     meters=many(_METER),
     channels=many(_READING),

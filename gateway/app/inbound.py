@@ -18,7 +18,8 @@ log = logging.getLogger(__name__)
 LIMIT = 16 * 1024
 """Bytes of the longest message on `receipt`; an honest one has some 300."""
 
-STREAM = ROLE = "receipt"
+Readers = Mapping[str, Callable[[cose.Verified, str], None]]
+"""Content -> what is done with a verified message of a named issuer."""
 
 
 class Hears(Protocol):
@@ -37,28 +38,30 @@ class Hears(Protocol):
         """Take the centre's time."""
 
 
-class Inbound:
-    """Verifies what comes on the topic `receipt` for `gateway` with the keys of role `receipt`.
+class Mailbox:
+    """Verifies what comes for `gateway` on the topic of a stream with the keys of a role, and passes it on.
 
     `revoked` is told of what a revoked key has signed.
     """
 
-    def __init__(
-        self, gateway: str, keyring: Keyring, hears: Hears, revoked: Callable[[RevokedKey], None] = lambda _: None
+    def __init__(  # noqa: PLR0913 - what a message is held against
+        self,
+        gateway: str,
+        keyring: Keyring,
+        readers: Readers,
+        *,
+        stream: str,
+        role: str,
+        revoked: Callable[[RevokedKey], None],
     ) -> None:
         self._gateway = gateway
         self._keyring = keyring
+        self._readers = readers
+        self._stream = stream
+        self._role = role
         self._revoked = revoked
         self._highest: dict[tuple[bytes, str], int] = {}
         self.refused = 0
-        self._readers: Mapping[str, Callable[[cose.Verified, str], None]] = {
-            Receipt.CONTENT: lambda said, _: hears.receipt(Receipt.decode(said.payload)),
-            Resend.CONTENT: lambda said, _: hears.resend(Resend.decode(said.payload)),
-            Heartbeat.CONTENT: lambda said, issuer: hears.heartbeat(
-                Heartbeat.decode(said.payload), issuer, said.header
-            ),
-            TimeReply.CONTENT: lambda said, _: hears.time(TimeReply.decode(said.payload)),
-        }
 
     def take(self, message: bytes) -> None:
         """Take one message as it came; whatever it is, this returns."""
@@ -70,13 +73,13 @@ class Inbound:
             self.refused += 1
             # Once: a stranger must not be able to fill the log.
             if self.refused == 1:
-                log.warning("a message on the topic of receipts was refused: %s", error)
+                log.warning("a message on the topic %s was refused: %s", self._stream, error)
 
     def _take(self, message: bytes) -> None:
         keys = self._keyring.current()
-        verified = keys.verify(message, ROLE, limit=LIMIT)
+        verified = keys.verify(message, self._role, limit=LIMIT)
         header = verified.header
-        if header.gateway != self._gateway or header.stream != STREAM:
+        if header.gateway != self._gateway or header.stream != self._stream:
             raise WireError(f"a message for {header.gateway!r}, stream {header.stream!r}, is not for us")
         if header.epoch != keys.keys[header.key_id].epoch:
             raise WireError(f"key {header.key_id!r} counts in another epoch than our key set says")
@@ -90,3 +93,20 @@ class Inbound:
             raise WireError(f"message {header.sequence} of {header.key_id!r} came again, or late")
         self._highest[counter] = header.sequence
         reader(verified, keys.issuer_of(header.key_id))
+
+
+class Inbound(Mailbox):
+    """Verifies what comes on the topic `receipt`, and tells it to who `hears`."""
+
+    def __init__(
+        self, gateway: str, keyring: Keyring, hears: Hears, revoked: Callable[[RevokedKey], None] = lambda _: None
+    ) -> None:
+        readers: Readers = {
+            Receipt.CONTENT: lambda said, _: hears.receipt(Receipt.decode(said.payload)),
+            Resend.CONTENT: lambda said, _: hears.resend(Resend.decode(said.payload)),
+            Heartbeat.CONTENT: lambda said, issuer: hears.heartbeat(
+                Heartbeat.decode(said.payload), issuer, said.header
+            ),
+            TimeReply.CONTENT: lambda said, _: hears.time(TimeReply.decode(said.payload)),
+        }
+        super().__init__(gateway, keyring, readers, stream="receipt", role="receipt", revoked=revoked)

@@ -11,6 +11,7 @@ from gateway.app.freshness import Freshness
 from gateway.app.inbound import Inbound
 from gateway.app.meterclock import MeterClock
 from gateway.app.metering import Metering
+from gateway.app.renewing import Renewing
 from gateway.app.trusting import Trusting
 from gateway.clock import Clock
 from gateway.latest import Latest
@@ -36,6 +37,7 @@ class Reporting:
     freshness: Freshness
     trusting: Trusting
     centre: Inbound
+    renewing: Renewing
     started_ms: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -56,6 +58,7 @@ class Reporting:
             "outbox": status.outbox(stats, self.sealing, now - self.started_ms),
             "consents": self.consenting.status(),
             "shedding": self.commanding.status(),
+            "certificate": self.renewing.status(),
             "trust": self.trusting.status(self.commanding.unproved + self.centre.refused),
             "readings_taken": self.latest.taken,
             "meters": status.meters(

@@ -7,6 +7,7 @@ import os
 from collections import Counter
 
 from gateway.wire import cose
+from gateway.wire.enrolling import Renewal
 from gateway.wire.keys import SigningKey
 from gateway.wire.messages import Alarm, Birth, TimeRequest
 
@@ -36,6 +37,14 @@ class Voice:
     def time_request(self, request: TimeRequest) -> bytes:
         """Sign the question what time it is."""
         return self._sign(EVENT, TimeRequest.CONTENT, request.encode())
+
+    def renewal(self, request: bytes) -> bytes:
+        """Sign the question for a new certificate; `request` is a whole enrolment message."""
+        return self._sign(EVENT, Renewal.CONTENT, Renewal(request).encode())
+
+    def sign_with(self, key: SigningKey) -> None:
+        """Sign with another key from now on."""
+        self._key = key
 
     def _sign(self, stream: str, content: str, payload: bytes) -> bytes:
         self._said[stream] += 1

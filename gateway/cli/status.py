@@ -29,6 +29,7 @@ def table(answer: dict[str, Any]) -> str:
         *([f"          {link['figures']}"] if link.get("figures") else []),
         f"outbox    {outbox['text']}",
         f"shedding  {answer['shedding']['text']}",
+        *([f"cert      {answer['certificate']['text']}"] if "certificate" in answer else ()),
         *([f"trust     {answer['trust']['text']}"] if "trust" in answer else ()),
         "",
     ]

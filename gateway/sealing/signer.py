@@ -1,6 +1,6 @@
 """Signs what this gateway says in its chained streams."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -14,22 +14,28 @@ ANSWERS = "ack"
 """The stream of answers to commands, which has a database of its own."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Signer:
-    """Signs for `gateway` with its key."""
+    """Signs for `gateway` with its key; which one that is may change while other threads sign."""
 
     gateway: str
     key: SigningKey
+    public: dict[bytes, Ed25519PublicKey] = field(init=False)
+    """What verifies our own signatures, those of this process' earlier keys too."""
 
-    @property
-    def public(self) -> dict[bytes, Ed25519PublicKey]:
-        """What verifies our own signatures."""
-        return {self.key.key_id: self.key.private.public_key()}
+    def __post_init__(self) -> None:
+        self.public = {self.key.key_id: self.key.private.public_key()}
+
+    def sign_with(self, key: SigningKey) -> None:
+        """Sign with another key from now on; a chain goes on under it."""
+        self.public = {**self.public, key.key_id: key.private.public_key()}
+        self.key = key
 
     def sign(self, place: Place, content: str, payload: bytes, schema: bytes | None = None) -> bytes:
         """Give the signed message for that place of its stream."""
+        key = self.key
         header = cose.Header(
-            key_id=self.key.key_id,
+            key_id=key.key_id,
             content=content,
             gateway=self.gateway,
             stream=place.stream,
@@ -38,7 +44,7 @@ class Signer:
             previous=place.previous,
             schema=schema,
         )
-        return cose.sign(header, payload, self.key.private)
+        return cose.sign(header, payload, key.private)
 
     def answer(self, place: AnswerPlace, payload: bytes) -> bytes:
         """Give the signed answer to a command for its place in the stream of answers."""
