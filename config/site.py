@@ -47,6 +47,9 @@ class Gateway(Part):
     timezone: Timezone = Field(
         default="Europe/Paris", description='the time zone of the building\'s days, like "Europe/Paris"'
     )
+    drift_ppm: int = Field(
+        default=50, ge=1, le=1000, description="how far the box's crystal may run away while nothing corrects it"
+    )
 
 
 class Storage(Part):

@@ -5,15 +5,17 @@ time it was that UTC, give or take so much". A Raspberry Pi has no battery clock
 nothing guesses.
 """
 
-import ctypes
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 from uuid import UUID
 
+from gateway.adjtimex import WallClock, wall_clock
+
 DRIFT_PPM = 50
-"""How far a crystal may run away while nothing corrects it; the bound that holdover adds."""
+"""How far a crystal may run away while nothing corrects it, where nobody has said otherwise."""
 
 METER = "meter"
 """The source that is provisional: a meter's own clock, taken while nobody better knows the time."""
@@ -22,18 +24,25 @@ _STEADY_MS = 2_000
 _METER_OLD_MS = 3_600_000
 
 READINGS_UNCERTAINTY_MS = 2_000
+"""A reading that is placed less exactly is not said to be placed by a trusted clock."""
+
 COMMANDS_UNCERTAINTY_MS = 5_000
+"""With a clock that is less exact no command is accepted, but one that is bound to this boot."""
 
 
 @dataclass(frozen=True, slots=True)
 class Correlation:
-    """At `boot_ms` of boot `boot_id` it was `utc_ms` (Unix, ms) +- `uncertainty_ms`, according to `source`."""
+    """At `boot_ms` of boot `boot_id` it was `utc_ms` (Unix, ms) +- `uncertainty_ms`, according to `source`.
+
+    Away from that moment it holds over, and the crystal may have drifted by `drift_ppm`.
+    """
 
     boot_id: bytes
     boot_ms: int
     utc_ms: int
     uncertainty_ms: int
     source: str
+    drift_ppm: int = DRIFT_PPM
 
     @property
     def provisional(self) -> bool:
@@ -50,7 +59,13 @@ class Correlation:
 
     def uncertainty_ms_at(self, boot_ms: int) -> int:
         """Uncertainty at that moment, the drift of the crystal included."""
-        return self.uncertainty_ms + abs(boot_ms - self.boot_ms) * DRIFT_PPM // 1_000_000
+        return self.uncertainty_ms + abs(boot_ms - self.boot_ms) * self.drift_ppm // 1_000_000
+
+    def apart_ms(self, other: "Correlation") -> int:
+        """Give how far `other`, of the same boot, is from what this one says: 0 where the two can both be true."""
+        off = other.utc_ms - self.utc_ms_at(other.boot_ms)
+        allowed = other.uncertainty_ms + self.uncertainty_ms_at(other.boot_ms)
+        return off if abs(off) > allowed else 0
 
 
 class Clock(Protocol):
@@ -73,8 +88,11 @@ class SystemClock:
     While there is neither, a meter's clock, which is `provisional`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, drift_ppm: int = DRIFT_PPM, wall: Callable[[], WallClock | None] = wall_clock) -> None:
+        """Ask `wall` for the kernel's word; no setting of the product gives another one."""
         self._boot_id = UUID(Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()).bytes
+        self._drift_ppm = drift_ppm
+        self._wall = wall
         self._replied: Correlation | None = None
         self._kernel: Correlation | None = None
         self._metered: Correlation | None = None
@@ -95,19 +113,41 @@ class SystemClock:
     def trusted(self) -> Correlation | None:
         """Give the best correlation of kernel and centre, or None while neither knows the time."""
         now = self.boot_ms()
-        error = _kernel_uncertainty_ms()
-        if error is not None:
-            self._kernel = Correlation(self._boot_id, now, time.time_ns() // 1_000_000, error, "kernel")
-        # The kernel declares itself unsynchronised some nine hours after the last sync: its last word holds over.
+        self._ask_kernel(now)
         candidates = [c for c in (self._replied, self._kernel) if c is not None]
         return min(candidates, key=lambda c: c.uncertainty_ms_at(now), default=None)
+
+    def apart_ms(self) -> int:
+        """Give how far the kernel's clock is ahead of the centre's; 0 where both can be true, or one is not known."""
+        self._ask_kernel(self.boot_ms())
+        if self._replied is None or self._kernel is None:
+            return 0
+        return self._replied.apart_ms(self._kernel)
+
+    def _ask_kernel(self, now: int) -> None:
+        """Take the kernel's word where it is better than its last one held over, or contradicts that: it was set anew.
+
+        Its own bound grows by 500 ppm, ten times what a crystal does, and ends after nine hours: between two syncs, and
+        after the last, the word of the sync holds over.
+        """
+        said = self._wall()
+        if said is None:
+            return
+        new = self._known(now, said.utc_ms, said.uncertainty_ms, "kernel")
+        known = self._kernel
+        if known is None or new.uncertainty_ms <= known.uncertainty_ms_at(now) or known.apart_ms(new):
+            self._kernel = new
+
+    def _known(self, boot_ms: int, utc_ms: int, uncertainty_ms: int, source: str) -> Correlation:
+        return Correlation(self._boot_id, boot_ms, utc_ms, uncertainty_ms, source, self._drift_ppm)
 
     def replied(self, asked_boot_ms: int, utc_ms: int) -> None:
         """Take the centre's signed answer to a question that left at `asked_boot_ms`, give or take half the trip."""
         now = self.boot_ms()
         half = (now - asked_boot_ms + 1) // 2
-        new = Correlation(self._boot_id, now, utc_ms + half, half + 1, "centre")
-        if self._replied is None or new.uncertainty_ms <= self._replied.uncertainty_ms_at(now):
+        new = self._known(now, utc_ms + half, half + 1, "centre")
+        known = self._replied
+        if known is None or new.uncertainty_ms <= known.uncertainty_ms_at(now) or known.apart_ms(new):
             self._replied = new
 
     def metered(self, boot_ms: int, utc_ms: int, uncertainty_ms: int) -> None:
@@ -115,32 +155,4 @@ class SystemClock:
         known = self._metered
         moved = known is None or abs(known.utc_ms_at(boot_ms) - utc_ms) > _STEADY_MS
         if known is None or moved or boot_ms - known.boot_ms > _METER_OLD_MS:
-            self._metered = Correlation(self._boot_id, boot_ms, utc_ms, uncertainty_ms, METER)
-
-
-class _Timex(ctypes.Structure):
-    """`struct timex` of adjtimex(2)."""
-
-    _fields_ = (
-        ("modes", ctypes.c_uint),
-        ("offset", ctypes.c_long),
-        ("freq", ctypes.c_long),
-        ("maxerror", ctypes.c_long),
-        ("esterror", ctypes.c_long),
-        ("status", ctypes.c_int),
-        ("rest", ctypes.c_byte * 256),
-    )
-
-
-_LIBC = ctypes.CDLL(None, use_errno=True)
-_STA_UNSYNC = 0x0040
-_TIME_ERROR = 5
-
-
-def _kernel_uncertainty_ms() -> int | None:
-    """Maximum error in ms by the kernel's own account, None while it says that it is not synchronised."""
-    timex = _Timex()
-    state = _LIBC.adjtimex(ctypes.byref(timex))
-    if state in (-1, _TIME_ERROR) or timex.status & _STA_UNSYNC:
-        return None
-    return int(timex.maxerror) // 1_000 + 1
+            self._metered = self._known(boot_ms, utc_ms, uncertainty_ms, METER)

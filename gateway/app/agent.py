@@ -61,7 +61,7 @@ class Agent:
         self.site = site
         self._id = site.gateway.id
         self._systemd = systemd
-        self._clock = SystemClock()
+        self._clock = SystemClock(drift_ppm=site.gateway.drift_ppm)
         self._signer = Signer(self._id, key)
         self._voice = Voice(self._id, key)
         self._store = open_store(site)

@@ -1,8 +1,8 @@
 """The meter's clock beside ours: it says what time it is while nobody better does, and confirms or refutes who does.
 
 Alone it makes no command acceptable, for anybody can wire a meter's output: `gateway.clock` keeps it apart. A
-disagreement with the trusted clock is an alarm, told once until they agree again: one of the two is wrong, and a
-technician has to find out which.
+disagreement with the trusted clock, or between the two that are trusted, is an alarm, told once until they agree again:
+one of the two is wrong, and a technician has to find out which.
 """
 
 import asyncio
@@ -41,6 +41,7 @@ class MeterClock:
         self._meters = meters
         self._alarm = alarm
         self._apart: set[str] = set()
+        self._trusted_apart = False
 
     async def run(self) -> None:
         """Look every few seconds until cancelled."""
@@ -49,7 +50,7 @@ class MeterClock:
             await asyncio.sleep(LOOK_S)
 
     def look(self) -> None:
-        """Take the first meter's time for what it is worth, and compare that of each with the trusted clock."""
+        """Take the first meter's time for what it is worth, and compare the clocks."""
         for at, each in enumerate(self.compared()):
             if at == 0:
                 self._clock.metered(each["boot_ms"], each["utc_ms"], UNCERTAINTY_MS)
@@ -58,6 +59,11 @@ class MeterClock:
             elif each["name"] not in self._apart:
                 self._apart.add(each["name"])
                 self._alarm("clock", each["text"])
+        off_ms = self._clock.apart_ms()
+        if off_ms and not self._trusted_apart:
+            how = "ahead of" if off_ms > 0 else "behind"
+            self._alarm("clock", f"the kernel's clock is {abs(off_ms) / 1000:.1f} s {how} the centre's: one is wrong")
+        self._trusted_apart = bool(off_ms)
 
     def compared(self) -> list[dict[str, Any]]:
         """Give what each meter's clock shows, and how far that is from the trusted clock where there is one."""

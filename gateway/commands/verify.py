@@ -12,6 +12,7 @@ too.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from gateway.built import built_utc_ms
 from gateway.clock import COMMANDS_UNCERTAINTY_MS, Clock
 from gateway.commands.command import Authorized, seal
 from gateway.wire import cose
@@ -32,8 +33,7 @@ WINDOW_MS = 7 * 86_400_000
 """Longest life of a message, from its issue to its expiry."""
 
 FLOOR_AHEAD_MS = 86_400_000
-BUILD_UTC_MS = 1_704_067_200_000
-"""1 January 2024: this code is certainly younger. Too early is harmless, too late refuses honest orders."""
+BUILD_UTC_MS = built_utc_ms()
 
 
 @dataclass(frozen=True, slots=True)

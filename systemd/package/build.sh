@@ -18,6 +18,8 @@ cd "$(dirname "$0")/../.."
 umask 022
 export LC_ALL=C SOURCE_DATE_EPOCH PYTHONDONTWRITEBYTECODE=1
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
+# It becomes the time floor of the agent: no order from before it is carried out, and none at all if it is yet to come.
+[ "$SOURCE_DATE_EPOCH" -le "$(date +%s)" ] || { say "the last commit is of the future: set this machine's clock"; exit 2; }
 
 command -v dpkg-deb >/dev/null || { say "needs dpkg-deb, of Debian's package dpkg"; exit 2; }
 python=$PWD/.venv/bin/python
@@ -57,6 +59,7 @@ one_architecture() {
         --implementation cp --python-version 3.11 --abi cp311 --abi abi3 --abi none $(platforms "$machine")
     rm -rf "$lib/bin"
     pip install --target "$lib" --no-compile --no-deps --no-index "$work"/ours/*.whl
+    printf '%s\n' "$SOURCE_DATE_EPOCH" >"$lib/gateway/built"
     # What pip wrote for itself: where a wheel came from, what it put where, programs with the path of our Python.
     rm -rf "$lib/bin"
     find "$lib" \( -name direct_url.json -o -name RECORD -o -name REQUESTED -o -name INSTALLER \) -delete
@@ -65,6 +68,7 @@ one_architecture() {
     install -m 644 systemd/gateway.service systemd/gateway-door.service systemd/gateway-web.{service,socket} "$root/usr/lib/systemd/system/"
     install -m 644 systemd/sysusers.conf "$root/usr/lib/sysusers.d/building-gateway.conf"
     install -m 644 systemd/tmpfiles.conf "$root/usr/lib/tmpfiles.d/building-gateway.conf"
+    install -D -m 644 systemd/timesyncd.conf "$root/usr/lib/systemd/timesyncd.conf.d/50-building-gateway.conf"
     install -m 644 systemd/udev.rules "$root/usr/lib/udev/rules.d/60-building-gateway.rules"
     install -m 644 config/example.toml "$root/usr/share/building-gateway/site.example.toml"
     install -m 644 docs/installer.md docs/door.md CHANGELOG.md "$root/usr/share/doc/building-gateway/"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from drivers.linky_clock import MeterTime
+from gateway.adjtimex import WallClock
 from gateway.app.meterclock import DISAGREE_MS, MeterClock
 from gateway.app.tests.test_timing import UTC_MS, HandClock
 from gateway.commands.verify import times_of
@@ -19,9 +20,9 @@ class Meter:
 class Rig:
     """A machine that knows no time, two meters, and what was told as an alarm."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("gateway.clock._kernel_uncertainty_ms", lambda: None)
-        self.clock = HandClock()
+    def __init__(self) -> None:
+        self.wall: WallClock | None = None
+        self.clock = HandClock(lambda: self.wall)
         self.first, self.second = Meter("first"), Meter("second")
         self.alarms: list[tuple[str, str]] = []
         self.beside = MeterClock(self.clock, [self.first, self.second], lambda *alarm: self.alarms.append(alarm))
@@ -38,9 +39,9 @@ class Rig:
 
 
 @pytest.fixture(name="rig")
-def rig_fixture(monkeypatch: pytest.MonkeyPatch) -> Rig:
+def rig_fixture() -> Rig:
     """Give a rig."""
-    return Rig(monkeypatch)
+    return Rig()
 
 
 def test_a_meter_s_time_is_taken_while_nobody_better_knows(rig: Rig) -> None:
@@ -94,3 +95,17 @@ def test_what_a_silent_meter_showed_proves_nothing_now(rig: Rig) -> None:
     rig.beside.look()
     assert rig.alarms == []
     assert rig.beside.compared() == []
+
+
+def test_kernel_and_centre_apart_are_told_once(rig: Rig) -> None:
+    """Of two trusted clocks that contradict each other one is wrong, until they agree again."""
+    rig.wall = WallClock(UTC_MS + 61_000, 600)
+    rig.clock.replied(rig.clock.now_ms, UTC_MS)
+    for _ in range(2):
+        rig.beside.look()
+    assert rig.alarms == [("clock", "the kernel's clock is 61.0 s ahead of the centre's: one is wrong")]
+    rig.wall = WallClock(UTC_MS, 600)
+    rig.beside.look()
+    rig.wall = WallClock(UTC_MS - 5_000, 600)
+    rig.beside.look()
+    assert rig.alarms[1:] == [("clock", "the kernel's clock is 5.0 s behind the centre's: one is wrong")]

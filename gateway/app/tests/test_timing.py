@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from gateway.adjtimex import WallClock
 from gateway.app import timing
 from gateway.app.timing import ANSWER_S, REFRESH_S, Timing
 from gateway.clock import SystemClock
@@ -17,8 +18,8 @@ UTC_MS = 1_800_000_000_000
 class HandClock(SystemClock):
     """The agent's clock with its hand on boot time, on a machine that knows no wall time."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, wall: Callable[[], WallClock | None] = lambda: None) -> None:
+        super().__init__(wall=wall)
         self.now_ms = 1_000_000
 
     def boot_ms(self) -> int:
@@ -28,8 +29,7 @@ class HandClock(SystemClock):
 class Asking:
     """A Timing whose questions are noted."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("gateway.clock._kernel_uncertainty_ms", lambda: None)
+    def __init__(self) -> None:
         self.clock = HandClock()
         self.asked: list[TimeRequest] = []
         self.timing = Timing(self.clock, self.asked.append)
@@ -57,9 +57,9 @@ async def until(true: Callable[[], bool]) -> None:
 
 
 @pytest.fixture(name="asking")
-def asking_fixture(monkeypatch: pytest.MonkeyPatch) -> Asking:
+def asking_fixture() -> Asking:
     """Give a gateway that does not know the time."""
-    return Asking(monkeypatch)
+    return Asking()
 
 
 async def test_it_asks_when_there_is_someone_to_ask(asking: Asking) -> None:
