@@ -39,11 +39,20 @@ class CentreItself(Part):
     gap_after_s: float = Field(default=5, ge=0.1, le=600, description="seconds after which a gap is asked for")
 
 
+class CentreAuthority(Part):
+    """The authority from which certificates of gateways are renewed; without it, somebody else sees to that."""
+
+    folder: File = Field(description="the folder of `gateway centre ca`")
+    passphrase_file: File | None = Field(default=None, description="the first line of it opens the authority's key")
+    days: float = Field(default=398, gt=0, le=3650, description="how long a renewed certificate lasts")
+
+
 class CentreSite(Part):
     """The whole file."""
 
     centre: CentreItself
     broker: CentreBroker
+    authority: CentreAuthority | None = None
 
     def settings(self) -> CentreSettings:
         """Give what a `Centre` takes."""

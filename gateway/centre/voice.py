@@ -1,6 +1,7 @@
-"""What the centre says to a gateway that is no command: receipts, resend requests, heartbeats, time. All of it signed.
+"""What the centre says to a gateway that is no command: receipts, resend requests, heartbeats, time, certificates.
 
-Everything goes on the gateway's `receipt` topic. Nothing is queued without a connection: said late, it would be wrong.
+Everything but certificates goes on the gateway's `receipt` topic. Nothing is queued without a connection: said late, it
+would be wrong.
 """
 
 from collections.abc import Callable, Iterable
@@ -8,9 +9,12 @@ from collections.abc import Callable, Iterable
 from gateway.centre.contents import StreamKey
 from gateway.centre.link import ToGateway
 from gateway.centre.signer import Signer
+from gateway.wire.enrolling import Issued
 from gateway.wire.messages import Birth, Heartbeat, Receipt, Resend, TimeReply
 
 _STREAM = "receipt"
+_STREAMS = {Issued.CONTENT: "cfg"}
+"""What goes on another topic than receipts do."""
 _RECEIPT_EXPIRY_S = 600
 _TIME_EXPIRY_S = 10
 
@@ -47,10 +51,18 @@ class Voice:
 
     async def reply(self, gateway: str, content: str, payload: bytes) -> bool:
         """Answer a question of another kind; give whether there was a connection to say it over."""
-        return await self._say(gateway, content, payload, expiry_s=_RECEIPT_EXPIRY_S)
+        stream = _STREAMS.get(content, _STREAM)
+        return await self._say(gateway, content, payload, expiry_s=_RECEIPT_EXPIRY_S, stream=stream)
 
-    async def _say(
-        self, gateway: str, content: str, payload: bytes, *, qos: int = 1, expiry_s: int | None = None
+    async def _say(  # noqa: PLR0913 - what a message says, and how it goes
+        self,
+        gateway: str,
+        content: str,
+        payload: bytes,
+        *,
+        qos: int = 1,
+        expiry_s: int | None = None,
+        stream: str = _STREAM,
     ) -> bool:
-        blob = await self._signer.sign(gateway, _STREAM, content, payload)
-        return self._publish(ToGateway(gateway, _STREAM, blob, qos, expiry_s, content=content)) is not None
+        blob = await self._signer.sign(gateway, stream, content, payload)
+        return self._publish(ToGateway(gateway, stream, blob, qos, expiry_s, content=content)) is not None
