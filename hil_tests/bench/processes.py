@@ -97,6 +97,8 @@ class Agent:
         self._socket = socket
         self._process: Process | None = None
         self.log = log
+        self.program: tuple[str, ...] = ("-m", "gateway")
+        """What Python runs: another one wants the gateway's own words behind its own."""
 
     @property
     def pid(self) -> int:
@@ -114,8 +116,7 @@ class Agent:
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                "-m",
-                "gateway",
+                *self.program,
                 "run",
                 "--config",
                 str(self._site),
