@@ -82,6 +82,12 @@ class Clock(Protocol):
         """Give the best correlation of this boot, or None while the wall clock is unknown."""
 
 
+def utc_ms_at(clock: Clock, boot_ms: int) -> int | None:
+    """Give a moment of this boot in Unix ms, where anybody but a meter knows the time."""
+    known = clock.correlation()
+    return None if known is None or known.provisional else known.utc_ms_at(boot_ms)
+
+
 class SystemClock:
     """The machine's clocks: the kernel's word that it is synchronised, or the centre's signed reply: the better one.
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection
 from buffer.errors import StorageDamaged, StorageError
 from buffer.outbox import Segment
 from gateway.app.voice import Voice, alarm_of
-from gateway.clock import SystemClock
+from gateway.clock import Clock, utc_ms_at
 from gateway.control.events import Events
 from gateway.sealing import Signer, Store
 from gateway.wire.messages import Alarm
@@ -44,7 +44,7 @@ class Alarms:
         *,
         store: Store,
         signer: Signer,
-        clock: SystemClock,
+        clock: Clock,
         voice: Voice,
         events: Events,
         private: Callable[[], Collection[str]],
@@ -68,8 +68,7 @@ class Alarms:
         log.warning("%s: %s", kind, text)
         self._events.tell(EVENT, {"kind": kind, "text": text})
         now = self._clock.boot_ms()
-        known = self._clock.trusted()
-        alarm = alarm_of(kind, self._without_names(text), now, None if known is None else known.utc_ms_at(now))
+        alarm = alarm_of(kind, self._without_names(text), now, utc_ms_at(self._clock, now))
         if len(self._waiting) >= _MOST_WAITING:  # a disk that hangs
             self._publish(KIND, self._voice.alarm(alarm))
             return

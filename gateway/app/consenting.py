@@ -16,7 +16,7 @@ from config.dwelling import Dwelling
 from config.site import Site
 from gateway.app import scopes
 from gateway.app.gives import CONSENTED, CONSENTS
-from gateway.clock import SystemClock
+from gateway.clock import Clock, utc_ms_at
 from gateway.control.routes import Call, Choice, Field, Refusal, Right, Route, Text, get
 from gateway.outgoing import Consents, Outgoing
 from gateway.outgoing.consents import MARK, Change
@@ -51,7 +51,7 @@ class Consenting:
         store: Store,
         outgoing: Outgoing,
         sealing: Sealing,
-        clock: SystemClock,
+        clock: Clock,
         forget: Callable[[Sequence[str]], None],
         changed: Callable[[], None],
         alarm: Callable[[str, str], None],
@@ -130,7 +130,13 @@ class Consenting:
             raise Refusal(404, "that dwelling has no such purpose in the site file; /v1/consents lists those there are")
         given = body["consent"] == "given"
         async with self._changing:
-            change = Change(*key, given=given, who=body["who"], reason=body["reason"], utc_ms=self._utc_ms())
+            change = Change(
+                *key,
+                given=given,
+                who=body["who"],
+                reason=body["reason"],
+                utc_ms=utc_ms_at(self._clock, self._clock.boot_ms()),
+            )
             stored = await (self._give(change) if given else self._withdraw(change))
         return {"dwelling": change.dwelling, "purpose": change.purpose, "given": given, "stored": stored}
 
@@ -180,10 +186,6 @@ class Consenting:
 
     def _has_any(self, dwelling: Dwelling) -> bool:
         return any(self._consents.given(dwelling.name, purpose.name) for purpose in dwelling.purpose)
-
-    def _utc_ms(self) -> int | None:
-        known = self._clock.trusted()
-        return None if known is None else known.utc_ms_at(self._clock.boot_ms())
 
 
 def _told(change: Change | None) -> Mapping[str, Any] | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from buffer.errors import StorageDamaged, StorageError
 from gateway.app.gives import PURGED
-from gateway.clock import SystemClock
+from gateway.clock import Clock
 from gateway.control.routes import Call, Field, Refusal, Right, Route, Text
 from gateway.sealing import Store
 
@@ -21,7 +21,7 @@ _PURGE = "Delete all that the centre has signed for; what it has not stays, and 
 class Retention:
     """Lets go, once an hour, what was received and sealed more than `days` ago; `alarm` tells of a purge."""
 
-    def __init__(self, store: Store, clock: SystemClock, *, days: int, alarm: Callable[[str, str], None]) -> None:
+    def __init__(self, store: Store, clock: Clock, *, days: int, alarm: Callable[[str, str], None]) -> None:
         self._store = store
         self._clock = clock
         self._days = days
@@ -35,7 +35,7 @@ class Retention:
 
     async def look(self) -> None:
         """Let go what is old."""
-        now, known = self._clock.boot_ms(), self._clock.trusted()
+        now, known = self._clock.boot_ms(), self._clock.correlation()
         if known is None or not known.is_trusted_at(now):
             return
         try:

@@ -59,7 +59,7 @@ class Decoded:
 
     @property
     def tier(self) -> str:
-        """What the stream holds: "fine" is everything, "minute" one-minute means, "index" counters each quarter-hour."""
+        """What the stream holds: "fine" everything, "minute" one-minute means, "index" counters each quarter-hour."""
         return self.stream.partition(".")[0]
 
 

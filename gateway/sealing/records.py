@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from buffer.outbox import Dropped as Range
 from buffer.outbox import Outbox, Pack, Segment
-from gateway.clock import Clock, Correlation
+from gateway.clock import Clock, Correlation, utc_ms_at
 from gateway.outgoing import Outgoing, Scope
 from gateway.outgoing.scope import SCHEMA
 from gateway.sealing.signer import Signer
@@ -79,8 +79,7 @@ class Records:
 
     def utc_ms(self) -> int | None:
         """Give the time of now, where anyone but a meter knows it."""
-        known = self._clock.correlation()
-        return None if known is None or known.provisional else known.utc_ms_at(self._clock.boot_ms())
+        return utc_ms_at(self._clock, self._clock.boot_ms())
 
     def _signed(self, content: str, payload: bytes, schema: bytes | None = None) -> Pack:
         return lambda place, _: self._signer.sign(place, content, payload, schema)
