@@ -54,12 +54,15 @@ Where it raises Unsealable the rows are set aside; whatever else it raises leave
 class Outbox:
     """The journal and the segments of one database file. Made by `open`."""
 
-    def __init__(self, database: Database, *, quota_pages: int, drop_first: Sequence[str], aside: Path | None) -> None:
+    def __init__(
+        self, database: Database, *, quota_pages: int, drop_first: Sequence[str], aside: schema.Moved | None
+    ) -> None:
         self._disk = database
         self._db = connection = database.connection
         self._quota_pages = quota_pages
         self._drop_first = tuple(drop_first)
-        self.moved_aside = aside
+        self.moved_aside = None if aside is None else aside.path
+        self.rescued = aside is not None and aside.rescued
         self.epoch: bytes = connection.execute("SELECT epoch FROM identity").fetchone()[0]
         self._marks: dict[str, int | str] = dict(connection.execute("SELECT name, value FROM mark"))
         self._journal = Journal(connection)
@@ -81,7 +84,7 @@ class Outbox:
         """Open or make the database at `path`, which may use `quota_pages` of 4,096 bytes; raise StorageError.
 
         One that cannot be used is moved aside (`moved_aside` says where) and an empty one, with a new epoch, takes
-        its place.
+        its place; where only its history is damaged, one with all the rest (`rescued`).
         """
         if quota_pages < quota.LEAST_PAGES:
             raise ValueError(f"a quota of {quota_pages} pages: {quota.LEAST_PAGES} at least are wanted")

@@ -4,11 +4,14 @@ A database that is damaged, is no database, is not ours or comes from a newer ve
 says when, and an empty one takes its place: the gateway goes on reading, and a technician still has the old file.
 """
 
+import contextlib
 import sqlite3
 import time
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
+from buffer import rescue
 from buffer.errors import StorageDamaged, StorageError, StorageFull
 
 APPLICATION_ID = 0x67774F42  # "gwOB", so that `file` and a careless copy can tell it from other databases
@@ -105,17 +108,28 @@ class _UnusableError(Exception):
     """The file is there and cannot be our database."""
 
 
-def open_database(path: Path) -> tuple[sqlite3.Connection, Path | None]:
-    """Open the database at `path`, made or brought up to date as needed; give also where an unusable one was moved.
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Where an unusable database is now; with `rescued`, all that it held is in use again, but the history."""
+
+    path: Path
+    rescued: bool
+
+
+def open_database(path: Path) -> tuple[sqlite3.Connection, Moved | None]:
+    """Open the database at `path`, made or brought up to date as needed; give also what became of an unusable one.
 
     Raises StorageError where the file cannot be opened at all.
     """
     try:
+        rescue.settle(path)
         return _open(path), None
     except _UnusableError:
-        moved = _move_aside(path)
+        moved = _replace(path)
     except sqlite3.Error as error:
         raise storage_error(error, path, "opening") from error
+    except OSError as error:
+        raise StorageError(f"{path}: {error.strerror}: check the disk and the folder") from error
     try:
         return _open(path), moved
     except (sqlite3.Error, _UnusableError) as error:
@@ -190,6 +204,36 @@ def _check_soundness(connection: sqlite3.Connection) -> None:
         connection.execute(texts).fetchall()  # texts that are no longer UTF-8 fail here, not in the midst of work
     if version >= _HISTORY_VERSION:
         connection.execute("SELECT name, id FROM history_channel").fetchall()
+
+
+def _replace(path: Path) -> Moved:
+    """Move an unusable database aside, and put what can be rescued of it in its place: all but a damaged history."""
+    rescued = _rescued(path)
+    aside = _move_aside(path)
+    if rescued is not None:
+        with contextlib.suppress(OSError):
+            rescued.replace(path)
+            return Moved(aside, rescued=True)
+    return Moved(aside, rescued=False)
+
+
+def _rescued(path: Path) -> Path | None:
+    """Make a sound database of all but the history; None where more is wrong than that."""
+    try:
+        with closing(sqlite3.connect(path, isolation_level=None)) as damaged:
+            version = pragma(damaged, "user_version")
+            known = _HISTORY_VERSION <= version <= VERSION and _tables(damaged) == _tables_of(version)
+            if not known or pragma(damaged, "application_id") != APPLICATION_ID:
+                return None
+        numbers = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {version};"
+        made_by = f"{''.join(_MIGRATIONS[:version])} {numbers}"
+        copy = rescue.rescue(path, made_by=made_by, without="history_")
+        if copy is not None:
+            with closing(sqlite3.connect(copy, isolation_level=None)) as connection:
+                _check(connection)
+    except (sqlite3.Error, UnicodeDecodeError, _UnusableError):
+        return None
+    return copy
 
 
 def _tables(connection: sqlite3.Connection) -> list[tuple[object, ...]]:
