@@ -53,15 +53,14 @@ class Card:
         with contextlib.ExitStack() as undo:
             self._file.touch()
             self.mount.mkdir(exist_ok=True)
-            self._server = undo.enter_context(
-                subprocess.Popen(  # noqa: S603 - our own module
-                    [sys.executable, "-m", "buffer.tests.fuse_image", str(self._image), str(self._file)],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    text=True,
-                )
+            self._server = subprocess.Popen(  # noqa: S603 - our own module
+                [sys.executable, "-m", "buffer.tests.fuse_image", str(self._image), str(self._file)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
             )
-            undo.callback(_run_quietly, "umount", str(self._file))
+            undo.callback(_end, self._server)
+            undo.callback(_unmount, self._file)
             if not json.loads(_stream(self._server.stdout).readline() or "{}").get("ready"):
                 raise OSError("the card's image is not served")
             undo.enter_context(mounted(self._file, self.mount))
@@ -130,12 +129,20 @@ def _loop(image: Path) -> str:
             time.sleep(0.1)
 
 
-def _unmount(folder: Path) -> None:
+def _unmount(place: Path) -> None:
     for _ in range(50):
-        if _run_quietly("umount", str(folder)):
+        if not place.is_mount() and not place.is_file():
+            return
+        if _run_quietly("umount", str(place)):
             return
         time.sleep(0.1)
-    _run_quietly("umount", "--lazy", str(folder))
+    _run_quietly("umount", "--lazy", str(place))
+
+
+def _end(server: subprocess.Popen[str]) -> None:
+    """Let go of a server that nothing is mounted from any more; what still hung on it gets an I/O error."""
+    server.kill()
+    server.communicate()
 
 
 def _run(*command: str) -> str:

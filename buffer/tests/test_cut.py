@@ -158,5 +158,10 @@ def test_nothing_is_lost_over_hundreds_of_cuts(tmp_path: Path, seed: int) -> Non
 @pytest.mark.soak
 def test_a_card_that_lies_about_its_flushes_is_seen_to(tmp_path: Path) -> None:
     """Where a card says that it has flushed and has not, rows are lost whatever we do: the harness sees that too."""
-    found = [faults(cut.image, tmp_path / "look", cut.watch) for cut in cuts(tmp_path / "card", CUTS, 1, lie=True)]
-    assert any(each for each in found)
+    lost = 0
+    for cut in cuts(tmp_path / "card", CUTS, 1, lie=True):
+        try:
+            lost += bool(faults(cut.image, tmp_path / "look", cut.watch))
+        except subprocess.CalledProcessError:  # not even the file system is left
+            lost += 1
+    assert lost

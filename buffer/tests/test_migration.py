@@ -1,4 +1,4 @@
-"""Every database that an earlier version left is brought up to date with all that it holds, also over kills and cuts."""
+"""Every database that an earlier version left is brought up to date with all that it holds, also over kills, cuts."""
 
 import gzip
 import random
