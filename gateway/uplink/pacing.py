@@ -7,7 +7,6 @@ the way of a delay-based congestion control (LEDBAT, RFC 6817), with bytes of se
 
 MOST_BYTES = 131_072
 LEAST_BYTES = 4_096
-_FIRST_BYTES = 16_384
 _MOST_QUEUED_MS = 200
 """Longest wait behind our own segments that is wanted; an alarm or answer passes in about that and one way."""
 
@@ -17,12 +16,12 @@ _REFUSED_MIN_MS, _REFUSED_MAX_MS = 500, 60_000
 class Flow:
     """Bytes of segments under way on one connection: as many as keep the way short.
 
-    `limit` grows by what is acknowledged soon, doubling each round trip at most, and is halved at most, once a round
-    trip, where acknowledgements come late. One segment may always go, however large.
+    `limit` begins low and grows by what is acknowledged soon, doubling each round trip at most; it is halved at most,
+    once a round trip, where acknowledgements come late. One segment may always go, however large.
     """
 
     def __init__(self) -> None:
-        self.limit = float(_FIRST_BYTES)
+        self.limit = float(LEAST_BYTES)
         self.bytes = 0
         self._base_ms: int | None = None
         self._cut_until_ms = 0
@@ -36,7 +35,7 @@ class Flow:
         self.bytes += size
 
     def acknowledged(self, size: int, trip_ms: int, now_ms: int) -> None:
-        """Note what has arrived, and how long that took."""
+        """Note what has arrived, and how long that took; a `size` of 0 for what is no segment."""
         was_full = self.bytes + LEAST_BYTES > self.limit
         self.bytes -= size
         base = self._base_ms = trip_ms if self._base_ms is None else min(self._base_ms, trip_ms)

@@ -117,8 +117,7 @@ class Sending:
             return
         now = self._clock.boot_ms()
         trip = now - flight.since_ms
-        if flight.segment:
-            self._flow.acknowledged(flight.size, trip, now)
+        self._flow.acknowledged(flight.size if flight.segment else 0, trip, now)
         if event.refusal is not None:
             self._refused(flight, event.refusal, now)
             return

@@ -26,6 +26,7 @@ from gateway.uplink.session import Session
 from gateway.uplink.settings import Identity, Inbound, LinkState, Sealed, Spool, UplinkSettings
 from gateway.uplink.singles import Single, Singles
 from gateway.uplink.tls import LinkError, RefusedError
+from gateway.wire.messages import Birth
 
 _SUBSCRIBED = ("cmd", "cfg", "receipt")
 _LOOKS_EVERY_MS = 30_000
@@ -252,7 +253,7 @@ class Uplink:
         self._tell(f"connected to {self._choice.where}")
         self._sending.begin()
         session.subscribe(_SUBSCRIBED)
-        self._sending.fly(session, Outgoing("state", self._birth()), None, now)
+        self._sending.fly(session, Outgoing("state", self._birth(), content=Birth.CONTENT), None, now)
         self._sending.fly(session, Outgoing("conn", b"online"), None, now)
         self._backlog.rewind()
 

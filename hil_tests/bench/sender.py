@@ -74,7 +74,7 @@ class Sender:
         self._thread = ThreadPoolExecutor(1, "outbox")
         self._tasks: set[asyncio.Task[None]] = set()
         self._ticked_ms = self._clock.boot_ms()
-        self.uplink = Uplink(settings, self, self._heard, self._birth, self._clock)
+        self.uplink = Uplink(settings, self, self._heard, self._birth, self._clock, taken=self._taken)
 
     async def __aenter__(self) -> Self:
         self._outbox = await self._run(partial(Outbox.open, self._database, quota_pages=4_096))
@@ -113,6 +113,17 @@ class Sender:
                 sealed.append(segment)
                 self.uplink.wake(segment)
         return sealed
+
+    async def add(self, stream: str, size: int, count: int = 1) -> list[Segment]:
+        """Store so many messages of so many bytes that nothing can make smaller, numbered and chained; tell nobody."""
+
+        def make(place: Place, _records: Sequence[bytes]) -> bytes:
+            return self.seal_with(place, secrets.token_bytes(size), CONTENT, None)
+
+        return [
+            await self._run(partial(self._outbox.add, stream, count=1, first_ms=0, last_ms=0, pack=make))
+            for _ in range(count)
+        ]
 
     async def stats(self) -> Stats:
         """Say what the outbox holds."""
@@ -197,6 +208,14 @@ class Sender:
             self.uplink.heard()
         elif isinstance(message, Resend):
             self._start(self._again(message))
+
+    def _taken(self, ranges: Mapping[str, Sequence[tuple[int, int]]]) -> None:
+        self._start(self._settle(ranges))
+
+    async def _settle(self, ranges: Mapping[str, Sequence[tuple[int, int]]]) -> None:
+        for stream, done in ranges.items():
+            await self._run(partial(self._outbox.received, self._outbox.epoch, stream, 0, done))
+            self.uplink.settled(stream, done)
 
     async def _book(self, receipt: Receipt) -> None:
         await self._run(partial(self._outbox.received, receipt.epoch, receipt.stream, receipt.upto, receipt.ranges))

@@ -162,3 +162,20 @@ def test_nothing_is_ever_forgotten(operations: list[tuple[str, int]]) -> None:
         lane = made._lane(S)
         for sequence in range(1, 31):
             assert sequence in receipted or sequence in lane.sent or sequence > lane.cursor
+
+
+def test_word_of_the_broker_counts_as_a_receipt_where_it_is_booked() -> None:
+    """Ranges that are settled one by one grow together, whatever their order, and none is sent again."""
+    made = progress()
+    for sequence in range(1, 8):
+        made.sent(S, sequence, 0)
+    made.settled(S, [(2, 3)])
+    made.settled(S, [(5, 5), (7, 7)])
+    assert made.unreceipted == 3
+    made.settled(S, [(1, 1)])
+    made.settled(S, [(4, 4)])
+    assert made.unreceipted == 1
+    assert [made.wants(S, sequence) for sequence in range(1, 9)] == [False] * 7 + [True]
+    made.settled(S, [(6, 6)])
+    assert made.cursors()[S] == 7
+    assert made.unreceipted == 0
