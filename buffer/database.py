@@ -17,10 +17,40 @@ class Database:
         self.connection = connection
         self.failures = 0
         self.last_failure: str | None = None
+        self._is_open = False
 
     @contextlib.contextmanager
     def transaction(self, doing: str) -> Iterator[None]:
-        """All or nothing: commit what the block did, or undo it whatever was raised; StorageError says it failed."""
+        """All or nothing: commit what the block did, or undo it whatever was raised; StorageError says it failed.
+
+        Within a block of another one, what it did counts when that one ends, and is undone alone where it fails.
+        """
+        if self._is_open:
+            with self._part(doing):
+                yield
+            return
+        self._is_open = True
+        try:
+            with self._whole(doing):
+                yield
+        finally:
+            self._is_open = False
+
+    @contextlib.contextmanager
+    def _part(self, doing: str) -> Iterator[None]:
+        with self.errors(doing):
+            self.connection.execute("SAVEPOINT part")
+            try:
+                yield
+            except BaseException:
+                if self.connection.in_transaction:
+                    self.connection.execute("ROLLBACK TO part")
+                    self.connection.execute("RELEASE part")
+                raise
+            self.connection.execute("RELEASE part")
+
+    @contextlib.contextmanager
+    def _whole(self, doing: str) -> Iterator[None]:
         with self.errors(doing):
             self.connection.execute("BEGIN IMMEDIATE")
             try:

@@ -37,6 +37,14 @@ class History:
         self._most_bytes = most_bytes
         self._numbers: dict[str, int] = dict(connection.execute("SELECT name, id FROM history_channel"))
 
+    def known(self) -> dict[str, int]:
+        """Give what is known in memory, for `restore`."""
+        return self._numbers
+
+    def restore(self, known: dict[str, int]) -> None:
+        """Forget what was noted since: it did not happen."""
+        self._numbers = known
+
     def add(self, minutes: Sequence[Minute]) -> None:
         """Store minutes in one synced transaction; what comes for a minute that is there is joined to it, as later.
 

@@ -97,6 +97,14 @@ class Journal:
         line = self._lines.get(stream)
         return sum(line.counts.values()) if line else 0
 
+    def known(self) -> dict[str, _Line]:
+        """Give what is known in memory, for `restore`."""
+        return {name: _Line(dict(line.counts), line.lot, line.crc) for name, line in self._lines.items()}
+
+    def restore(self, known: dict[str, _Line]) -> None:
+        """Forget what was noted since: it did not happen."""
+        self._lines = known
+
     def append(self, rows: Sequence[Row]) -> list[Entry]:
         """Store rows, in order, within the caller's transaction."""
         last: dict[str, tuple[bytes, int]] = {name: (line.lot, line.crc) for name, line in self._lines.items()}

@@ -33,6 +33,14 @@ class Ledger:
             total = total.plus(each)
         return total
 
+    def known(self) -> tuple[dict[str, Total], int]:
+        """Give what is known, for `restore`."""
+        return dict(self.pending), self.received
+
+    def restore(self, known: tuple[dict[str, Total], int]) -> None:
+        """Forget what was noted since: it did not happen."""
+        self.pending, self.received = known
+
     def add(self, stream: str, some: Total) -> None:
         """Take note of segments that are pending now."""
         if some.entries:

@@ -13,7 +13,8 @@ An Outbox is used by one thread at a time. Times (`*_ms`) are the caller's; the 
 import contextlib
 import re
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Self
 
@@ -99,9 +100,55 @@ class Outbox:
         """Let go of the file; everything committed is in it."""
         self._db.close()
 
-    def commit(self, rows: Sequence[Row], marks: Mapping[str, int | str] | None = None) -> None:
-        """Store rows and the marks that belong to them in one synced transaction, or raise StorageError."""
-        changed = {name: value for name, value in (marks or {}).items() if self._marks.get(name) != value}
+    @contextlib.contextmanager
+    def together(self, doing: str) -> Iterator[None]:
+        """Make one synced transaction of all that the block does; where it fails, none of that has happened.
+
+        A card writes whole pages: what comes at the same time and touches the same ones costs it once.
+        """
+        known = (dict(self._marks), self._journal.known(), self._ledger.known(), self.history.known())
+        try:
+            with self._disk.transaction(doing):
+                yield
+        except BaseException:
+            marks, journal, ledger, history = known
+            self._marks = marks
+            self._journal.restore(journal)
+            self._ledger.restore(ledger)
+            self.history.restore(history)
+            raise
+
+    def commit(
+        self,
+        rows: Sequence[Row],
+        marks: Mapping[str, int | str] | None = None,
+        *,
+        seal: Mapping[str, Pack] | None = None,
+        utc_ms: int | None = None,
+    ) -> list[Segment]:
+        """Store rows and the marks that belong to them in one synced transaction, or raise StorageError.
+
+        Rows of a stream that `seal` names, and of which no earlier ones wait, become segments at once, which are given
+        back: they never see the journal. Those that its `pack` says are Unsealable wait there, like all others.
+        """
+        segments_ = []
+        with self.together("committing"):
+            later = []
+            for (stream, _), lot in groupby(rows, lambda row: (row.stream, row.lot)):
+                those = list(lot)
+                pack = (seal or {}).get(stream)
+                found = None if pack is None else self._seal_at_once(stream, those, pack, utc_ms)
+                if found is None:
+                    later += those
+                else:
+                    segments_.append(found)
+            self._append(later, marks or {})
+        if rows:
+            self._last_commit_ms = rows[-1].last_ms
+        return segments_
+
+    def _append(self, rows: Sequence[Row], marks: Mapping[str, int | str]) -> None:
+        changed = {name: value for name, value in marks.items() if self._marks.get(name) != value}
         if not rows and not changed:
             return
         for stream in {row.stream for row in rows}:
@@ -113,8 +160,6 @@ class Outbox:
         self._marks.update(changed)
         self._ledger.lose(gone)
         self._journal.follow(entries)
-        if rows:
-            self._last_commit_ms = rows[-1].last_ms
 
     def marks(self) -> dict[str, int | str]:
         """Give every mark as last committed."""
@@ -266,6 +311,26 @@ class Outbox:
             return None
         self._added(segment, gone)
         self._journal.forget(stream, lot.ids)
+        return segment
+
+    def _seal_at_once(self, stream: str, rows: Sequence[Row], pack: Pack, utc_ms: int | None) -> Segment | None:
+        """Make a segment of rows of one lot that are in no journal; None where they have to wait there."""
+        _check(stream)
+        if self._journal.ids(stream):
+            return None
+        held = Held(
+            sum(row.count for row in rows), min(row.first_ms for row in rows), max(row.last_ms for row in rows), utc_ms
+        )
+        payloads = [row.payload for row in rows]
+        try:
+            with self._disk.transaction("sealing"):
+                segment, number = segments.insert(
+                    self._db, self.epoch, stream, held, lambda place: pack(place, payloads)
+                )
+                gone = self._make_room(number)
+        except Unsealable:
+            return None
+        self._added(segment, gone)
         return segment
 
     def _added(self, segment: Segment, gone: Gone) -> None:

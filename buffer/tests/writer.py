@@ -11,6 +11,7 @@ import argparse
 import hashlib
 import json
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 from buffer.outbox import Outbox, Segment
@@ -26,10 +27,12 @@ QUOTA = 300
 class Writer:
     """One life of an outbox."""
 
-    def __init__(self, outbox: Outbox, seed: int) -> None:
+    def __init__(self, outbox: Outbox, seed: int, say: Callable[..., None]) -> None:
         self._outbox = outbox
+        self._say = say
         self._rng = random.Random(seed)
         self._flight: list[Segment] = []
+        self._spell, self._is_away = 0, False
         self._steps = [
             (self._commit, 40),
             (self._seal, 25),
@@ -43,14 +46,18 @@ class Writer:
         ]
 
     def run(self) -> None:
-        """Do one thing after another, with spells in which the other end is away."""
-        say("open")
+        """Do one thing after another."""
         while True:
-            away = self._rng.random() < 0.5
-            for _ in range(self._rng.randrange(50, 200)):
-                step = self._rng.choices([each for each, _ in self._steps], [weight for _, weight in self._steps])[0]
-                if not (away and step in (self._send, self._receive)):
-                    step()
+            self.step()
+
+    def step(self) -> None:
+        """Do something; there are spells in which the other end is away."""
+        if not self._spell:
+            self._spell, self._is_away = self._rng.randrange(50, 200), self._rng.random() < 0.5
+        self._spell -= 1
+        step = self._rng.choices([each for each, _ in self._steps], [weight for _, weight in self._steps])[0]
+        if not (self._is_away and step in (self._send, self._receive)):
+            step()
 
     def _commit(self) -> None:
         stream = self._rng.choice(STREAMS)
@@ -59,54 +66,54 @@ class Writer:
         many = self._rng.randrange(1, 4)
         rows = [row(number + each, lot, stream, self._rng.randrange(2000)) for each in range(1, many + 1)]
         self._outbox.commit(rows, {stream: number + many})
-        say("row", stream, number + many)
+        self._say("row", stream, number + many)
 
     def _seal(self) -> None:
         waiting = self._outbox.waiting()
         if waiting:
             segment = self._outbox.seal(self._rng.choice(waiting), pack, utc_ms=self._rng.randrange(10**9))
             if segment is not None:
-                say("sealed", segment.stream, segment.sequence, digest(segment))
+                self._say("sealed", segment.stream, segment.sequence, digest(segment))
 
     def _add(self) -> None:
         name = self._rng.choice(("schema", "clock", "alarm"))
         segment = self._outbox.add(name, count=0, first_ms=0, last_ms=0, pack=pack)
-        say("sealed", segment.stream, segment.sequence, digest(segment))
+        self._say("sealed", segment.stream, segment.sequence, digest(segment))
 
     def _send(self) -> None:
         self._flight = self._outbox.pending(limit=self._rng.randrange(1, 30))
         for each in self._flight:
             numbers = [number for number, _ in json.loads(each.blob)[4]]
             first, last = (numbers[0], numbers[-1]) if numbers else (0, 0)
-            say("sent", each.stream, each.sequence, digest(each), first, last)
+            self._say("sent", each.stream, each.sequence, digest(each), first, last)
 
     def _receive(self) -> None:
         for each in self._flight:
             if self._rng.random() < 0.9:
                 self._outbox.received(self._outbox.epoch, each.stream, 0, [(each.sequence, each.sequence)])
-                say("received", each.stream, each.sequence)
+                self._say("received", each.stream, each.sequence)
         self._flight = []
 
     def _resend(self) -> None:
         stream, first = self._rng.choice(STREAMS), self._rng.randrange(1, 200)
-        say("resend", stream, first, first + 2)
+        self._say("resend", stream, first, first + 2)
         self._outbox.resend(self._outbox.epoch, stream, first, first + 2)
 
     def _report(self) -> None:
         for each in self._outbox.unreported():
             self._outbox.report(each, pack)
-            say("told", each.stream, each.first_sequence, each.last_sequence)
+            self._say("told", each.stream, each.first_sequence, each.last_sequence)
 
     def _withdraw(self) -> None:
         self._outbox.withdraw(STREAMS[1])
-        say("withdrawn", STREAMS[1])
+        self._say("withdrawn", STREAMS[1])
 
     def _delete(self) -> None:
         if self._rng.random() < 0.5:
             self._outbox.expire(self._rng.randrange(10**9))
         else:
             self._outbox.purge()
-        say("deleted")
+        self._say("deleted")
 
 
 def say(*words: object) -> None:
@@ -130,7 +137,8 @@ def main() -> None:
     outbox = open_outbox(given.path, given.quota)
     if given.normal:
         outbox._db.execute("PRAGMA synchronous = NORMAL")
-    Writer(outbox, given.seed).run()
+    say("open")
+    Writer(outbox, given.seed, say).run()
 
 
 if __name__ == "__main__":
