@@ -2,6 +2,8 @@
 
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
+from itertools import groupby
 from pathlib import Path
 
 from hypothesis import settings
@@ -49,6 +51,33 @@ class Model(RuleBasedStateMachine):
             self.journal.append((self.committed, rows[-1]))
         self.outbox.commit(rows, marks)
         self.marks.update(marks)
+
+    @rule(stream=STREAMS, lots=st.lists(st.sampled_from([b"a", b"b"]), max_size=4))
+    def commit_sealed(self, stream: str, lots: list[bytes]) -> None:
+        """Store rows that become segments at once, unless some of their stream wait."""
+        rows = []
+        for lot in lots:
+            self.committed += 1
+            rows.append((self.committed, row(self.committed, lot, stream)))
+        waits = any(each.stream == stream for _, each in self.journal)
+        found = self.outbox.commit([each for _, each in rows], seal={stream: pack})
+        if waits:
+            assert not found
+            self.journal += rows
+            return
+        wanted = [[number for number, _ in lot] for _, lot in groupby(rows, lambda each: each[1].lot)]
+        assert [numbers([segment]) for segment in found] == wanted
+        self.segments |= {(stream, segment.sequence): segment for segment in found}
+
+    @rule(stream=STREAMS, is_sealed=st.booleans())
+    def undone(self, stream: str, *, is_sealed: bool) -> None:
+        """Do several things, the last of which fails: nothing has happened."""
+        with suppress(ZeroDivisionError), self.outbox.together("trying"):
+            self.outbox.commit([row(0, b"z", stream)], {"x": "undone"}, seal={stream: pack} if is_sealed else None)
+            self.outbox.seal(stream, pack)
+            self.outbox.received(self.epoch, stream, 99)
+            self.outbox.resend(self.epoch, stream, 1, 3)
+            raise ZeroDivisionError
 
     @rule(stream=STREAMS)
     def seal(self, stream: str) -> None:
