@@ -155,7 +155,7 @@ class Ours:
         self.receipts = False
         self._clock = TraceClock()
         self._channels = channels()
-        self._store = Store(self.path, quota_pages=quota_pages)
+        self.store = Store(self.path, quota_pages=quota_pages)
         self._urgent = False
         self._fresh: list[Segment] = []
         latest, everything = Latest(), tuple(channel for group in self._channels for channel in group)
@@ -163,9 +163,9 @@ class Ours:
         outgoing.open(Scope(everything))
         self._acquisition = Acquisition(outgoing.accept, latest, self._hurry)
         self._historian = Historian(zone_of("Europe/Paris"))
-        self._keeping = Keeping(self._historian, self._store, self._clock)
+        self._keeping = Keeping(self._historian, self.store, self._clock)
         self._sealing = Sealing(
-            self._store,
+            self.store,
             Signer(GATEWAY, key),
             self._clock,
             outgoing,
@@ -183,7 +183,7 @@ class Ours:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._store.close()
+        self.store.close()
 
     async def take(self, trace: Iterable[Tick]) -> None:
         """Store ticks, each round at its time, as the agent would."""
@@ -234,10 +234,10 @@ class Ours:
         begun = time.process_time()
         await self._sealing.flush(seal=seal, coarse=self._sealing.coarse_is_due())
         if self.receipts:
-            outbox = self._store.outbox
+            outbox = self.store.outbox
             for stream in dict.fromkeys(segment.stream for segment in self._fresh):
                 last = max(segment.sequence for segment in self._fresh if segment.stream == stream)
-                await self._store.call(outbox.received, outbox.epoch, stream, last, ())
+                await self.store.call(outbox.received, outbox.epoch, stream, last, ())
         self._fresh.clear()
         self.kept.cpu_s += time.process_time() - begun
 

@@ -24,7 +24,7 @@ LIVE_DAYS = 0.25
 
 _DEVICE_DAYS = 0.25
 _DEVICE_MB = 256
-_STEADY_PAGES = 192
+STEADY_PAGES = 192
 """A quota that is full within the run: from then on each segment makes room by deleting another."""
 
 
@@ -88,7 +88,7 @@ def _written(folder: Path, work: Callable[[Path], None]) -> float:
 
 def _ours(shop: Workshop, folder: Path, *, live: bool) -> None:
     """Store a part of the trace as the agent does."""
-    ours = Ours(folder, shop.key, seal_s=LIVE_S if live else DOWN_S, quota_pages=_STEADY_PAGES)
+    ours = Ours(folder, shop.key, seal_s=LIVE_S if live else DOWN_S, quota_pages=STEADY_PAGES)
 
     async def store() -> None:
         async with ours:
