@@ -175,7 +175,7 @@ def test_the_numbers_in_the_words_are_those_of_the_code() -> None:
         f"{packing.INFLATED_LIMIT >> 20} MiB inflated",
         f"{packing.CELLS_LIMIT:,} values",
         f"{CHANNELS_MAX:,} channels in a schema",
-        f"on `receipt` {RECEIPT_LIMIT // 1024} KiB, on `cmd` {COMMAND_LIMIT:,} bytes",
+        f"on `receipt` and `cfg` {RECEIPT_LIMIT // 1024} KiB, on `cmd` {COMMAND_LIMIT:,} bytes",
         f"texts have at most {TEXT_BYTES:,} bytes",
         f"up to {QUALITY_MAX} are kept",
         f"x {DRIFT_PPM} / 1 000 000",

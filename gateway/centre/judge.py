@@ -99,7 +99,9 @@ def _in_place(place: str, header: cose.Header) -> bool:
         return False
     if kind == "tele":
         own = _OWN_STREAM.get(header.content)
-        return header.stream == what and (what == own if own else what not in _OWN_STREAM.values() and what != ALARMS)
+        # A dwelling's schema goes with its segments: `schema.apt-12.research`.
+        of = what.partition(".")[0] if header.content in (Schema.CONTENT, SEGMENT) else what
+        return header.stream == what and (of == own if own else of not in (*_OWN_STREAM.values(), ALARMS))
     if what == ALARMS:
         return header.content == Alarm.CONTENT and header.stream in (ALARMS, "evt")
     return header.stream == kind

@@ -23,7 +23,11 @@ KEYS = KeySet.of(
     [
         TrustedKey(SIGNING.key_id, GATEWAY, bytes(8), frozenset({"gateway"}), SIGNING.private.public_key()),
         TrustedKey(
-            CENTRE.key_id, "centre", CENTRE_EPOCH, frozenset({"receipt", "dispatch"}), CENTRE.private.public_key()
+            CENTRE.key_id,
+            "centre",
+            CENTRE_EPOCH,
+            frozenset({"receipt", "dispatch", "config"}),
+            CENTRE.private.public_key(),
         ),
     ]
 )

@@ -192,7 +192,7 @@ def _certificate() -> bytes:
 
 def examples() -> Iterator[Example]:
     """Give every example, in the order of the story."""
-    fine, schemas, tele = _Chain("fine"), _Chain("schema"), TOPIC + "tele/"
+    fine, tele, consented = _Chain("fine"), TOPIC + "tele/", "apt-12.research"
     birth = messages.Birth(
         "0.1.0", BOOT_ID, BOOT_NONCE, EPOCH, SCHEMA.id, "known to 20 ms", ("shed", "cancel"), ("linky: 5 channels",)
     )
@@ -202,7 +202,7 @@ def examples() -> Iterator[Example]:
         "Seven channels in two groups; the first message of its chain.",
         tele + "schema",
         "schema",
-        schemas.sign(Schema.CONTENT, SCHEMA.encode(), SCHEMA.id),
+        _Chain("schema").sign(Schema.CONTENT, SCHEMA.encode(), SCHEMA.id),
     )
     clock = messages.ClockRecord(BOOT_ID, BOOT_MS, UTC_MS, 20, "kernel")
     yield Example(
@@ -228,12 +228,12 @@ def examples() -> Iterator[Example]:
     )
     yield Example(
         "06-schema-dwelling",
-        "The schema of one dwelling and purpose, second in the chain of 02.",
-        tele + "schema",
+        "The schema of one dwelling and purpose, in a stream beside that of its segments.",
+        tele + f"schema.{consented}",
         "schema",
-        schemas.sign(Schema.CONTENT, DWELLING.encode(), DWELLING.id),
+        _Chain(f"schema.{consented}").sign(Schema.CONTENT, DWELLING.encode(), DWELLING.id),
     )
-    dwelling = _Chain("minute.apt-12.research")
+    dwelling = _Chain(f"minute.{consented}")
     yield Example(
         "07-segment-dwelling",
         "Minutes of one dwelling, in a stream of its own for one purpose.",
@@ -307,7 +307,9 @@ def _enrolling() -> Iterator[Example]:
     asked = request.make(GATEWAY, _TLS, SIGNING)
     yield Example("18-enrolment", "What a new gateway asks with; people carry it.", "", "enrolment", asked)
     renewal = _single(enrolling.Renewal(asked), "evt", 3)
-    yield Example("19-renewal", "The next certificate is asked for.", TOPIC + "evt/renewal", "renewal", renewal)
+    yield Example(
+        "19-renewal", "The next certificate is asked for.", TOPIC + "evt/renewal", "renewal", renewal, expiry_s=600
+    )
     issued = enrolling.Issued(key_digest(_TLS.public_key()), SIGNING.key_id, (_certificate(),))
-    said = _of_centre(issued, "receipt", 5)
-    yield Example("20-certificate", "The answer to 19.", TOPIC + "receipt", "certificate", said, expiry_s=600)
+    said = _of_centre(issued, "cfg", 1)
+    yield Example("20-certificate", "The answer to 19.", TOPIC + "cfg", "certificate", said, expiry_s=600)

@@ -9,6 +9,7 @@ from gateway.centre.tests.speaker import Speaker, key_set
 from gateway.wire.keys import KeySet
 from gateway.wire.messages import Alarm, Answer, Birth, ClockRecord, Dropped, TimeRequest
 from gateway.wire.packing import CONTENT as SEGMENT
+from gateway.wire.schema import Schema
 
 ONE, TWO = Speaker(), Speaker("gw-0002", b"gw-0002-2026")
 JUDGE = Judge(key_set(ONE, TWO))
@@ -52,6 +53,9 @@ def test_altered_message_is_refused() -> None:
         ("gw/v1/gw-0001/tele/dropped", "dropped", SEGMENT),
         ("gw/v1/gw-0001/tele/clock", "clock", Dropped.CONTENT),
         ("gw/v1/gw-0001/tele/fine", "fine", ClockRecord.CONTENT),
+        ("gw/v1/gw-0001/tele/schema.apt-12.research", "schema.apt-12.research", SEGMENT),
+        ("gw/v1/gw-0001/tele/fine.apt-12.research", "fine.apt-12.research", Schema.CONTENT),
+        ("gw/v1/gw-0001/tele/clock.apt-12.research", "clock.apt-12.research", ClockRecord.CONTENT),
         ("gw/v1/gw-0001/state", "state", Alarm.CONTENT),
         ("gw/v1/gw-0001/cmd", "cmd", SEGMENT),
         ("gw/v2/gw-0001/tele/fine", "fine", SEGMENT),
@@ -67,11 +71,13 @@ def test_genuine_message_in_a_wrong_place_is_refused(topic: str, stream: str, co
 @pytest.mark.parametrize(
     ("topic", "stream", "content"),
     [
+        ("tele/schema", "schema", Schema.CONTENT),
+        ("tele/schema.apt-12.research", "schema.apt-12.research", Schema.CONTENT),
+        ("tele/minute.apt-12.research", "minute.apt-12.research", SEGMENT),
         ("evt/alarm", "alarm", Alarm.CONTENT),
         ("evt/alarm", "evt", Alarm.CONTENT),
         ("tele/dropped", "dropped", Dropped.CONTENT),
         ("tele/clock", "clock", ClockRecord.CONTENT),
-        ("tele/minute.apt-12.research", "minute.apt-12.research", SEGMENT),
     ],
 )
 def test_each_stream_has_its_topic(topic: str, stream: str, content: str) -> None:
