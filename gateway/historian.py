@@ -54,6 +54,11 @@ class Historian:
         self.given_up = 0
         """Rollups that were lost because neither clock nor disk came in time."""
 
+    @property
+    def waiting(self) -> int:
+        """How many rollups wait for the disk, those of the minute that runs included."""
+        return len(self._placed) + sum(map(len, self._open.values()))
+
     def resume(self, newest: Mapping[str, tuple[int, int]]) -> None:
         """Take the minute and value of each channel's newest reading that an earlier process stored."""
         self._newest = {**newest, **self._newest}

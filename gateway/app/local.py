@@ -48,6 +48,8 @@ class Sources:
     events: Events
     clock: Clock
     zone: tzinfo
+    fresh: Callable[[], Awaitable[None]]
+    """Brings the history up to now."""
     more: Sequence[Route] = ()
     """Routes of other parts."""
 
@@ -59,7 +61,7 @@ class Local:
         self._from = sources
         self._channels = {channel.name: channel for channel in sources.channels}
         reach = reaches(sources.channels, sources.freshness.channels)
-        self._past = Past(self._known, reach, sources.store, sources.clock, sources.zone)
+        self._past = Past(self._known, reach, sources.store, sources.fresh, sources.clock, sources.zone)
 
     def routes(self) -> tuple[Route, ...]:
         """Give the table."""

@@ -3,7 +3,7 @@
 What is lacking, and what is a share of what a gap took in all, is told as docs/missing-data.md says.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
 
@@ -53,11 +53,15 @@ _Told = list[int | str | None]
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """Answers from the history; `known` gives the channel of a name, or raises Refusal."""
+    """Answers from the history; `known` gives the channel of a name, or raises Refusal.
+
+    `fresh` brings the history up to now: what is complete waits a few minutes for the disk where nobody asks.
+    """
 
     known: Callable[[str], Channel]
     reaches: Mapping[str, Reach]
     store: Store
+    fresh: Callable[[], Awaitable[None]]
     clock: Clock
     zone: tzinfo
 
@@ -72,6 +76,7 @@ class Past:
         resolution = str(call.query["resolution"])
         start, end = self._range(call, resolution)
         history = self.store.outbox.history
+        await self.fresh()
         try:
             rows: list[_Told]
             if resolution == "minute":

@@ -1,12 +1,15 @@
 """The history is kept on the disk, whatever the disk does, and no longer than it is wanted."""
 
+import asyncio
 from contextlib import closing
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from config.channel import Channel, Quantity
 from drivers.reading import Reading
-from gateway.app.keeping import HOURS_KEPT, Keeping
+from gateway.app.keeping import HOURS_KEPT, TOGETHER, Keeping
 from gateway.clock import Correlation
 from gateway.historian import MINUTE_MS, Historian
 from gateway.sealing import Store
@@ -90,3 +93,38 @@ async def test_minutes_are_forgotten_after_a_month(tmp_path: Path) -> None:
         assert [value for _, value in kept.minutes()] == [6]
         day = MINUTE // 1440
         assert [row.rollup.last for row in kept.store.outbox.history.days("linky.east", day - 1, day + 40)] == [5, 6]
+
+
+async def test_whoever_asks_finds_what_waits_for_others(tmp_path: Path) -> None:
+    """Minutes wait to be stored together; brought up to now by several at once, each is stored once."""
+    with closing(Kept(tmp_path / "outbox.db")) as kept:
+        await kept.keeping.flush()
+        for value in range(4):
+            kept.read(MINUTE_MS, value)
+        assert (kept.historian.waiting, kept.minutes()) == (4, [])
+        await asyncio.gather(*(kept.keeping.flush() for _ in range(5)))
+        assert kept.minutes() == [(1, 0), (2, 1), (3, 2)]
+        assert kept.historian.waiting == 1
+        assert {row.rollup.count for row in kept.store.outbox.history.minutes("linky.east", MINUTE, MINUTE + 9)} == {1}
+
+
+async def test_a_few_minutes_are_stored_at_one_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first round comes at the start, the next after a few minutes, or when memory holds many."""
+    rounds: list[float] = []
+    with closing(Kept(tmp_path / "outbox.db")) as kept:
+
+        async def passes(seconds: float) -> None:
+            rounds.append(seconds)
+            if len(rounds) > 2 * TOGETHER + 1:
+                raise asyncio.CancelledError
+            kept.read(MINUTE_MS, len(rounds))
+
+        monkeypatch.setattr("gateway.app.keeping.asyncio.sleep", passes)
+        with pytest.raises(asyncio.CancelledError):
+            await kept.keeping.run()
+        assert [value for _, value in kept.minutes()] == list(range(1, 2 * TOGETHER))
+        monkeypatch.setattr("gateway.app.keeping._MOST_TOGETHER", 0)
+        rounds.clear()
+        with pytest.raises(asyncio.CancelledError):
+            await kept.keeping.run()
+        assert len(kept.minutes()) == 2 * (2 * TOGETHER + 1) - 1  # all but the minute that runs

@@ -102,6 +102,10 @@ class Agent:
         return refused.value.status, str(refused.value)
 
 
+async def _nothing() -> None:
+    """All is on the disk already."""
+
+
 @asynccontextmanager
 async def serving(folder: Path) -> AsyncIterator[Agent]:
     """Serve the agent's routes over a real store and a real journal."""
@@ -126,6 +130,7 @@ async def serving(folder: Path) -> AsyncIterator[Agent]:
         events=Events(clock.boot_ms),
         clock=clock,
         zone=PARIS,
+        fresh=_nothing,
     )
     server = ControlServer(folder / "control.sock", Local(sources).routes(), version="1")
     await server.open()

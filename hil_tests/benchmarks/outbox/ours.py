@@ -15,9 +15,9 @@ from buffer.outbox import Segment
 from config.channel import Channel, Quantity
 from drivers.reading import Reading
 from gateway.acquisition import Acquisition
-from gateway.app.keeping import Keeping
+from gateway.app.keeping import TOGETHER, Keeping
 from gateway.clock import Correlation
-from gateway.historian import Historian
+from gateway.historian import MINUTE_MS, Historian
 from gateway.latest import Latest
 from gateway.outgoing import Outgoing, Scope
 from gateway.periods import zone_of
@@ -32,7 +32,6 @@ DOWN_S = 300
 """Length of a segment while the centre is away."""
 
 QUOTA_PAGES = 512 * 256
-_MINUTE_MS = 60_000
 BOOTED_MS = 60_000
 """Boot time of the trace's begin: nothing is read at once."""
 
@@ -223,7 +222,7 @@ class Ours:
             if seal:
                 self._seal_due_ms = self._journal_due_ms + int(self.seal_s * 1000)
             if self._journal_due_ms >= self._keep_due_ms:
-                self._keep_due_ms += _MINUTE_MS
+                self._keep_due_ms += TOGETHER * MINUTE_MS
                 begun = time.process_time()
                 await self._keeping.flush()
                 self.kept.cpu_s += time.process_time() - begun
