@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.uplink import pacing
 from gateway.wire import cose
 from hil_tests.bench.pki import SiteKeys, make_site_keys
 from hil_tests.bench.scripted_broker import Publish, ScriptedBroker
@@ -28,6 +29,12 @@ def sender_of(keys: SiteKeys, port: int, folder: Path, **figures: float) -> Send
     """Make a gateway's way out on the scripted broker."""
     gateway = keys.gateways[GATEWAY]
     return Sender(gateway, uplink_settings(keys, gateway, port, **{"resend_after_s": 600, **figures}), folder / "o.db")
+
+
+@pytest.fixture(name="wide_line")
+def wide_line_fixture(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let more go at once than a line may take of which nothing is known: a silent broker tells nothing of it."""
+    monkeypatch.setattr(pacing, "LEAST_BYTES", 65_536)
 
 
 async def until(true: Callable[[], bool], timeout_s: float = 20.0) -> None:
@@ -82,6 +89,7 @@ async def test_refusal_is_said_while_it_lasts(keys: SiteKeys, tmp_path: Path) ->
         assert sender.uplink.state.connected
 
 
+@pytest.mark.usefixtures("wide_line")
 @pytest.mark.parametrize(("receive_maximum", "most"), [(65_535, 40), (7, 6)])
 async def test_window_is_kept_and_the_brokers_limit_too(
     keys: SiteKeys, tmp_path: Path, receive_maximum: int, most: int
@@ -101,6 +109,7 @@ async def test_window_is_kept_and_the_brokers_limit_too(
         assert broker.most_unanswered == most
 
 
+@pytest.mark.usefixtures("wide_line")
 async def test_alarm_passes_a_full_window_and_a_backlog(keys: SiteKeys, tmp_path: Path) -> None:
     """What is signed singly is published at once although segments wait for their acknowledgements."""
     async with (
@@ -113,6 +122,7 @@ async def test_alarm_passes_a_full_window_and_a_backlog(keys: SiteKeys, tmp_path
         assert broker.kinds()[-1] == "evt/alarm"
 
 
+@pytest.mark.usefixtures("wide_line")
 async def test_fresh_segment_passes_the_backlog(keys: SiteKeys, tmp_path: Path) -> None:
     """A segment sealed now goes before those that have waited since the line fell."""
     async with ScriptedBroker(keys, silent_on_readings) as broker:
@@ -143,6 +153,7 @@ async def test_refused_alarm_keeps_its_place(keys: SiteKeys, tmp_path: Path) -> 
         assert broker.kinds().count("ack") == 2
 
 
+@pytest.mark.usefixtures("wide_line")
 async def test_what_was_in_flight_goes_again_after_the_line_fell(keys: SiteKeys, tmp_path: Path) -> None:
     """A line that falls costs a repeat of what was unacknowledged, once, and nothing else."""
     async with (

@@ -8,7 +8,7 @@ next, so a first broker that takes connections and drops them does not shake the
 
 from dataclasses import replace
 
-from gateway.uplink.settings import UplinkSettings
+from gateway.uplink.settings import Identity, UplinkSettings
 
 _LEAST_ATTEMPTS = 3
 GOOD_PROBES = 3
@@ -36,6 +36,13 @@ class Choice:
         if self._fallback is None or not self.on_fallback:
             return self._first
         return replace(self._first, host=self._fallback.host, port=self._fallback.port)
+
+    def identified(self, identity: Identity | None) -> UplinkSettings:
+        """Give the settings with the broker of now and the certificate that is to be shown to it."""
+        if identity is None:
+            return self.settings
+        certificate, key = identity.pair()
+        return replace(self.settings, cert_file=certificate, key_file=key)
 
     @property
     def where(self) -> str:

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import secrets
 import ssl
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 from gateway.uplink.brokers import Choice
 from gateway.uplink.settings import UplinkSettings
@@ -18,18 +18,38 @@ _ANSWER_S = 10.0
 _LISTEN_S = 1.0
 
 
-async def first_is_back(first: UplinkSettings, choice: Choice, note: Callable[[Traffic], None]) -> None:
-    """Ask the first broker now and then, at moments of our own, and return once it is time to go back to it.
+@contextlib.asynccontextmanager
+async def looking(
+    first: UplinkSettings, choice: Choice, note: Callable[[Traffic], None], back: Callable[[str], None]
+) -> AsyncIterator[None]:
+    """While we are on the second broker, ask the first now and then; call `back` once it is time to go back to it.
 
     `note` is told what each question has cost.
     """
+    if not choice.on_fallback:
+        yield
+        return
+    asking = asyncio.ensure_future(_ask(first, choice, note, back))
+    try:
+        yield
+    finally:
+        asking.cancel()
+        await asyncio.wait((asking,))
+        if not asking.cancelled():
+            asking.result()
+
+
+async def _ask(
+    first: UplinkSettings, choice: Choice, note: Callable[[Traffic], None], back: Callable[[str], None]
+) -> None:
     random = secrets.SystemRandom()
     while True:
         mean_s = choice.probe_s()
-        await asyncio.sleep(random.uniform(0.5 * mean_s, 1.5 * mean_s))
+        await asyncio.sleep(random.uniform(0.5 * mean_s, 1.5 * mean_s))  # a fleet does not ask in step
         is_there, cost = await answers(first)
         note(cost)
         if choice.probed(answers=is_there):
+            back("the first broker answers again: going back to it")
             return
 
 

@@ -46,8 +46,14 @@ class Singles:
     def __len__(self) -> int:
         return len(self._queue)
 
-    def add(self, single: Single, now_ms: int) -> None:
-        """Queue one; where the queue is full it is given up, and counted: its maker holds it still."""
+    def add(self, single: Single, now_ms: int, *, connected: bool = True) -> None:
+        """Queue one; where the queue is full it is given up, and counted: its maker holds it still.
+
+        One of QoS 0 is given up where there is no connection.
+        """
+        if single.qos == 0 and not connected:
+            single.give_up()
+            return
         if len(self._queue) >= self._limit:
             self.expire(now_ms)
         if len(self._queue) >= self._limit:

@@ -7,9 +7,7 @@ are left to others.
 """
 
 import asyncio
-import secrets
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
 
 from gateway.clock import Clock
 from gateway.uplink.allowance import Allowance
@@ -19,20 +17,20 @@ from gateway.uplink.costs import Costs
 from gateway.uplink.events import Acknowledged, Arrived, Outgoing, Unheard
 from gateway.uplink.figures import Figures
 from gateway.uplink.gathered import Gathered, Taken
-from gateway.uplink.probe import first_is_back
+from gateway.uplink.probe import looking
 from gateway.uplink.progress import Progress
 from gateway.uplink.sending import Sending
 from gateway.uplink.session import Session
 from gateway.uplink.settings import Identity, Inbound, LinkState, Sealed, Spool, UplinkSettings
 from gateway.uplink.singles import Single, Singles
 from gateway.uplink.tls import LinkError, RefusedError
+from gateway.uplink.waits import Waits
 from gateway.wire.messages import Birth
 
 _SUBSCRIBED = ("cmd", "cfg", "receipt")
 _LOOKS_EVERY_MS = 30_000
 _BOOKED_AFTER_MS = 250
 _METERED_PATIENCE = 10
-_MOST_WAIT = 16
 
 
 class Uplink:
@@ -90,8 +88,7 @@ class Uplink:
         self._text = "not started"
         self._refused: str | None = None
         self._reconnects = 0
-        self._in_vain = 0
-        self._random = secrets.SystemRandom()
+        self._waits = Waits(settings)
 
     @property
     def connected(self) -> bool:
@@ -145,12 +142,8 @@ class Uplink:
         now = self._clock.boot_ms()
         done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         expires = None if expiry_s is None else now + expiry_s * 1_000
-        single = Single(kind, payload, qos, expires, correlation, done)
-        if qos == 0 and not self._connected:
-            single.give_up()
-        else:
-            self._singles.add(single, now)
-            self._woken.set()
+        self._singles.add(Single(kind, payload, qos, expires, correlation, done), now, connected=self._connected)
+        self._woken.set()
         return done
 
     def wake(self, segment: Sealed | None = None) -> None:
@@ -196,29 +189,27 @@ class Uplink:
 
     async def run(self) -> None:
         """Connect, serve, connect again, until cancelled."""
-        settings = self._settings
-        # The first attempt comes soon, the later ones spread: a broker that returns must not meet its fleet at once.
-        low, high = 0.0, settings.reconnect_min_s
         try:
             while True:
-                await asyncio.sleep(self._random.uniform(low, high))
-                low, high = settings.reconnect_min_s, settings.reconnect_max_s
+                await asyncio.sleep(self._waits.next_s())
                 self._choice.next(self._clock.boot_ms())
-                session = Session(self._identified(), self._woken.set)
+                session = Session(self._choice.identified(self._identity), self._woken.set)
                 failure: str | None = None
                 try:
                     self._tell(f"connecting to {self._choice.where}")
                     self._costs.begin(session)
                     await session.open()
                     self._begin(session)
-                    failure = await self._serve_and_probe(session)
+                    async with looking(self._settings, self._choice, self._costs.note, self.reconnect):
+                        failure = await self._serve(session)
                     self._taken.hand_over()
                     if self._anew is not None:
-                        low, high, failure = 0.0, settings.reconnect_min_s, None
                         self._tell(self._anew)
+                        self._waits.wanted()
+                        failure = None
                 except LinkError as error:
                     failure = str(error)
-                    high = self._patient(high)
+                    self._waits.failed(self._costs.count(at_once=True).total)
                     if self._identity is not None:
                         self._identity.failed(failure, refused=isinstance(error, RefusedError))
                 finally:
@@ -227,23 +218,10 @@ class Uplink:
         finally:
             self._tell("stopped")
 
-    def _identified(self) -> UplinkSettings:
-        """Give the settings with the broker of now and the certificate that is to be shown."""
-        settings = self._choice.settings
-        if self._identity is None:
-            return settings
-        certificate, key = self._identity.pair()
-        return replace(settings, cert_file=certificate, key_file=key)
-
-    def _patient(self, high: float) -> float:
-        """Give the longest wait before the next attempt: on a metered link each one that is refused costs kilobytes."""
-        self._in_vain = min(self._in_vain + 1, _MOST_WAIT)
-        return high * self._in_vain if self.metered and self._costs.count(at_once=True).total else high
-
     def _begin(self, session: Session) -> None:
         self._connected = True
         self._anew = None
-        self._in_vain = 0
+        self._waits.connected()
         if self._identity is not None:
             self._identity.taken()
         self._since_ms = now = self._clock.boot_ms()
@@ -270,23 +248,6 @@ class Uplink:
         self._sending.ground()
         await session.close()
         self._costs.end()
-
-    async def _serve_and_probe(self, session: Session) -> str:
-        """Serve until the connection ends; on the second broker, look for the first meanwhile."""
-        if not self._choice.on_fallback:
-            return await self._serve(session)
-        probing = asyncio.ensure_future(first_is_back(self._settings, self._choice, self._costs.note))
-        probing.add_done_callback(self._go_back)
-        try:
-            return await self._serve(session)
-        finally:
-            probing.cancel()
-            await asyncio.wait((probing,))
-
-    def _go_back(self, probing: asyncio.Future[None]) -> None:
-        if not probing.cancelled():
-            probing.result()
-            self.reconnect("the first broker answers again: going back to it")
 
     async def _serve(self, session: Session) -> str:
         """Do what is to be done until the connection ends; give the reason."""

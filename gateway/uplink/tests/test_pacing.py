@@ -8,7 +8,7 @@ SIZE = 2_000
 
 
 def drained(rate: float, round_trip_ms: float, seconds: int = 30) -> tuple[Flow, float, list[float]]:
-    """Send for so long over a line of `rate` bytes a second; give the flow, bytes a second, and each round trip (ms)."""
+    """Send for so long over a line of `rate` bytes/s; give the flow, bytes a second, and each round trip (ms)."""
     flow, now, free_at = Flow(), 0.0, 0.0
     under_way: deque[tuple[float, float]] = deque()
     trips, arrived = [], 0
