@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.uplink.settings import UplinkSettings
-from gateway.uplink.tls import LinkError, client_context, why, why_closed
+from gateway.uplink.tls import LinkError, client_context, is_refusal, why, why_closed
 from hil_tests.bench.pki import Authority, Certificate
 
 
@@ -61,6 +61,25 @@ def test_each_failure_says_what_to_do(authority: Authority, error: OSError, word
     text = why(error, settings_of(authority, authority.issue("gw-0001")))
     assert "broker.example:8883" in text
     assert words in text
+
+
+@pytest.mark.parametrize(
+    ("reason", "refused"),
+    [
+        ("TLSV1_ALERT_UNKNOWN_CA", True),
+        ("SSLV3_ALERT_CERTIFICATE_REVOKED", True),
+        ("TLSV13_ALERT_CERTIFICATE_REQUIRED", True),
+        ("TLSV1_ALERT_PROTOCOL_VERSION", False),
+        ("CERTIFICATE_VERIFY_FAILED", False),
+    ],
+)
+def test_a_broker_that_refuses_our_certificate_is_told_from_one_that_we_refuse(reason: str, *, refused: bool) -> None:
+    """Only what it says of our certificate counts against that; so does a connection that it cuts."""
+    error = ssl.SSLError(1, "said")
+    error.reason = reason
+    assert is_refusal(error) is refused
+    assert is_refusal(ConnectionResetError())
+    assert not is_refusal(ConnectionRefusedError())
 
 
 def test_hang_up_is_explained_by_our_own_certificate(authority: Authority) -> None:

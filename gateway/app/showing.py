@@ -11,6 +11,7 @@ from pathlib import Path
 from gateway.enrolment.places import Identity, Pair, Places
 
 LONGEST_PAUSE_MS = 6 * 3_600_000
+_NO_CHANCE = 3
 
 
 class Showing:
@@ -74,9 +75,10 @@ class Showing:
             self._told()
         elif doubt is not None and self._found.next is not None:
             why, refused = doubt
-            self.refusals += refused
-            self.refused = why if refused else None
-            wait_ms = min(self._pause_ms() << min(max(self.refusals - 1, 0), 16), LONGEST_PAUSE_MS)
+            self.refusals += 1
+            # A failure that may be the network's is no refusal, until it has come only to the next one, three times.
+            self.refused = why if refused or self.refusals >= _NO_CHANCE else None
+            wait_ms = min(self._pause_ms() << min(self.refusals - 1, 16), LONGEST_PAUSE_MS)
             self._held_until_ms = self._now_ms() + wait_ms
             self._told()
 

@@ -18,10 +18,12 @@ from gateway.centre.ca.issue import DAYS, Kind
 from gateway.centre.judge import Genuine
 from gateway.enrolment.request import Request, RequestError, read
 from gateway.wire.enrolling import Issued, Renewal
+from gateway.wire.trust import LOOK_EACH_S
 
 log = logging.getLogger(__name__)
 
 MOST_A_DAY = 5
+BELIEVED_AFTER_S = LOOK_EACH_S + 1
 _REASON = 256
 
 
@@ -57,22 +59,26 @@ class Issuing:
         if asked.gateway != gateway:
             log.warning("%s asks for a certificate of %s", gateway, asked.gateway)
             return None
-        answer = await asyncio.to_thread(self._answer, asked)
+        answer, believed = await asyncio.to_thread(self._answer, asked)
+        if believed:
+            # The gateway signs with the new key as soon as it is told: every centre must have read it by then.
+            await asyncio.sleep(BELIEVED_AFTER_S)
         if answer.refused:
             log.warning("%s gets no certificate: %s", gateway, answer.refused)
         return Issued.CONTENT, answer.encode()
 
-    def _answer(self, asked: Request) -> Issued:
+    def _answer(self, asked: Request) -> tuple[Issued, bool]:
+        """Give the answer, and whether a new signing key is believed from now on."""
         try:
             with closing(self._open()) as authority:
                 now = self._now()
                 self._hold(authority, asked, now)
                 granted = authority.grant(asked, now, cause="renewal", days=self._days)
         except AuthorityError as error:
-            return Issued(asked.key, asked.key_id, refused=_printable(str(error)))
+            return Issued(asked.key, asked.key_id, refused=_printable(str(error))), False
         log.info("%s has a certificate until %s", asked.gateway, f"{granted.facts.ends:%Y-%m-%d}")
         certificates = tuple(each.public_bytes(Encoding.DER) for each in granted.chain)
-        return Issued(asked.key, asked.key_id, certificates)
+        return Issued(asked.key, asked.key_id, certificates), granted.believed
 
     def _open(self) -> Authority:
         # Anew each time: renewals are rare, an operator may be at it too, and SQLite wants one thread.

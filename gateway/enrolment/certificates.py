@@ -141,7 +141,8 @@ def _chain(chain: Sequence[x509.Certificate], authorities: Sequence[x509.Certifi
         if above.not_valid_after_utc <= now:
             return [f"the intermediate authority {_named(above)} has ended"]
         below = above
-    return [f"no authority of the bundle has signed it: {_named(below)} was issued by {below.issuer.rfc4514_string()}"]
+    issuer = below.issuer.rfc4514_string()
+    return [f"no authority that came with it, or is known here, has signed it: {_named(below)} is of {issuer}"]
 
 
 def _issued(above: x509.Certificate, below: x509.Certificate) -> bool:

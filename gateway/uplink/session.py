@@ -22,7 +22,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from gateway.uplink.events import Acknowledged, Arrived, Ended, Event, Outgoing, Unheard
 from gateway.uplink.settings import Inbound, UplinkSettings
-from gateway.uplink.tls import LinkError, RefusedError, client_context, lost, why, why_closed
+from gateway.uplink.tls import LinkError, RefusedError, client_context, is_refusal, lost, why, why_closed
 from gateway.uplink.traffic import Traffic, traffic
 
 _ANSWER_S = 15.0
@@ -96,6 +96,8 @@ class Session:
             dialling.add_done_callback(self._abandon)
             raise
         except OSError as error:
+            if is_refusal(error):
+                raise RefusedError(why_closed(settings)) from error
             raise LinkError(why(error, settings)) from error
         self._opened = True
         self._client.loop_start()

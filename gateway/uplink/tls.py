@@ -1,6 +1,7 @@
 """TLS 1.3 with our certificate, and what a failure means to the person who must mend it."""
 
 import datetime as dt
+import re
 import socket
 import ssl
 from pathlib import Path
@@ -13,6 +14,9 @@ from gateway.uplink.traffic import Traffic, traffic
 
 # X509_V_ERR_* of OpenSSL, as ssl.SSLCertVerificationError.verify_code gives them.
 _NOT_YET_VALID, _EXPIRED, _HOSTNAME, _ADDRESS = 9, 10, 62, 64
+
+_ALERTS = re.compile(r"_ALERT_(?:UNKNOWN_CA|ACCESS_DENIED|\w*CERTIFICATE)")
+"""OpenSSL's names of what a broker says that does not like our certificate."""
 
 
 class LinkError(Exception):
@@ -68,6 +72,17 @@ def client_context(settings: UplinkSettings) -> ssl.SSLContext:
             f"({error.strerror or error}): each must be PEM, and the key must be that of the certificate"
         ) from error
     return context
+
+
+def is_refusal(error: OSError) -> bool:
+    """Tell whether a failed attempt is a broker's that will not have our certificate.
+
+    In TLS 1.3 that comes after the handshake: mostly as a hang-up before the CONNACK (`why_closed`), on a busy machine
+    while CONNECT is being written.
+    """
+    if isinstance(error, ssl.SSLError):
+        return _ALERTS.search(error.reason or "") is not None
+    return isinstance(error, ConnectionResetError | BrokenPipeError)
 
 
 def why(error: OSError, settings: UplinkSettings) -> str:

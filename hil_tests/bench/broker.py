@@ -42,10 +42,15 @@ topic write gw/v1/+/receipt
 """
 
 
+OBSERVER = "observer"
+"""Certificate name of somebody who may hear everything and say nothing; no real site has one."""
+
+
 class Access(Enum):
-    """What the broker lets through: the contract, or the same without the right to publish readings (PUBACK 0x87)."""
+    """What the broker lets through: the contract; with an observer; without the right to publish readings (0x87)."""
 
     CONTRACT = _CONTRACT
+    OBSERVED = f"{_CONTRACT}\nuser {OBSERVER}\ntopic read gw/#\n"
     NO_READINGS = _CONTRACT.replace("pattern write gw/v1/%u/tele/#\n", "")
 
 
@@ -112,6 +117,11 @@ class Broker:
         """Take it away as a power cut would: no farewell, nothing saved."""
         self._end(signal.SIGKILL)
 
+    def reload(self) -> None:
+        """Have it read its access list, certificates and list of revocations again."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGHUP)
+
     def restart(self, access: Access | None = None) -> None:
         """Kill it and start it again on the same port, with another access list where one is given."""
         self.kill()
@@ -159,6 +169,7 @@ class Broker:
             f"cafile {self._keys.ca}",
             f"certfile {self._keys.broker.cert}",
             f"keyfile {self._keys.broker.key}",
+            f"crlfile {self._keys.revoked}",
             "tls_version tlsv1.3",
             "require_certificate true",
             "use_identity_as_username true",

@@ -77,7 +77,7 @@ class Authority:
         folder.chmod(0o700)
         self.folder = folder
         self.cert = folder / f"{name}.crt"
-        self._issuer = issue.authority(name, _now() - dt.timedelta(days=60), days=90)
+        self._issuer = issue.authority(name, now() - dt.timedelta(days=60), days=90)
         self.cert.write_bytes(self._issuer.certificate.public_bytes(Encoding.PEM))
 
     def issue(self, name: str, *, hosts: Iterable[str] = (), days: int = 30, stem: str = "") -> Certificate:
@@ -93,8 +93,8 @@ class Authority:
             Kind.BROKER if served else Kind.GATEWAY,
             name,
             key.public_key(),
-            begins=_now() - dt.timedelta(days=60),
-            ends=_now() + dt.timedelta(days=days),
+            begins=now() - dt.timedelta(days=60),
+            ends=now() + dt.timedelta(days=days),
             hosts=served,
         )
         made.cert.write_bytes(certificate.public_bytes(Encoding.PEM))
@@ -132,10 +132,10 @@ def _made_once(gateways: tuple[str, ...]) -> Path:
     ours = make_signing_key(folder / founding.SIGNING, CENTRE_KEY_ID)
     keys = KeySet.of([trusted(ours, CENTRE, CENTRE_EPOCH, CENTRE_ROLES)], revision=1)
     (folder / ca.CENTRE).write_text(keys.to_toml(), "utf-8")
-    founding.found(folder, "bench-ca", _now())
+    founding.found(folder, "bench-ca", now())
     with closing(ca.Authority.open(folder)) as authority:
         key = ec.generate_private_key(ec.SECP256R1())
-        served = authority.issue(Kind.BROKER, "broker", key.public_key(), _now(), hosts=("localhost", "127.0.0.1"))
+        served = authority.issue(Kind.BROKER, "broker", key.public_key(), now(), hosts=("localhost", "127.0.0.1"))
         (folder / "broker.pem").write_bytes(served.public_bytes(Encoding.PEM))
         write_private(folder / "broker.key", key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         for name in gateways:
@@ -147,8 +147,8 @@ def enrol(authority: ca.Authority, places: Places, *, days: float = issue.DAYS) 
     """Enrol a gateway, whose folder is made, as on a box: its keys, its request, the bundle, and that installed."""
     places.key.parent.mkdir(mode=0o700, exist_ok=True)
     asked = request.read(box.ask(places).message)
-    granted = authority.grant(asked, _now(), cause="operator", days=days)
-    box.install(places, authority.bundle(asked, granted.chain), _now())
+    granted = authority.grant(asked, now(), cause="operator", days=days)
+    box.install(places, authority.bundle(asked, granted.chain), now())
 
 
 def places_of(folder: Path, name: str) -> Places:
@@ -176,5 +176,6 @@ def write_private(path: Path, content: bytes) -> None:
     path.chmod(0o600)
 
 
-def _now() -> dt.datetime:
+def now() -> dt.datetime:
+    """Give the time, as the authority takes it."""
     return dt.datetime.now(dt.UTC)

@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Self
 
+from gateway.centre.issuing import Issuing
 from gateway.centre.service import Centre
 from gateway.centre.settings import CentreSettings
 from hil_tests.bench.broker import Broker
@@ -63,6 +64,8 @@ class Whole:
         self.keys = make_site_keys(folder / "keys", (gateway,))
         self.broker = Broker(folder / "broker", self.keys)
         self.bench = Bench(folder)
+        self.authority: Path | None = None
+        """Where certificates are renewed from, if it is not the bench's own authority; set before entering."""
         self.state = folder / "state"
         self.site = folder / "site.toml"
         self.agent = Agent(self.site, self.state / "control.sock", folder / "agent.log")
@@ -185,7 +188,8 @@ class Whole:
             await self._centre_begins()
 
     async def _centre_begins(self) -> None:
-        self._centre = await Centre(self._centre_settings()).__aenter__()
+        issuing = Issuing(self.authority or self.keys.folder)
+        self._centre = await Centre(self._centre_settings(), {Issuing.CONTENT: issuing}).__aenter__()
 
     async def _centre_ends(self) -> None:
         centre, self._centre = self._centre, None

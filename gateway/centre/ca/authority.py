@@ -47,13 +47,17 @@ class AuthorityError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """What a request led to; `again` where the same key had a certificate already, and it counts on."""
+    """What a request led to.
+
+    `again`: the same TLS key had a certificate already, and it counts on. `believed`: its signing key is a new one.
+    `known`: ids of signing keys that the centre took from this gateway before, and still takes.
+    """
 
     chain: tuple[x509.Certificate, ...]
     facts: Facts
     again: bool
+    believed: bool
     known: tuple[str, ...]
-    """Ids of signing keys that the centre took from this gateway before, and still takes."""
 
 
 class Authority:
@@ -114,15 +118,15 @@ class Authority:
         Whether the request is genuine has been asked before, of the installer or by a signature.
         """
         with self._records.change():
-            known = self._trust(request)
+            believed, known = self._trust(request)
             for record in self._records.of_name(request.gateway):
                 if record.key == request.key and record.revoked is not None:
                     raise AuthorityError("this TLS key is revoked: the gateway must make a new one")
                 if record.key == request.key and record.ends > now.timestamp():
                     certificate = x509.load_pem_x509_certificate(record.pem.encode())
-                    return Granted((certificate,), Facts.of(certificate), again=True, known=known)
+                    return Granted((certificate,), Facts.of(certificate), again=True, believed=believed, known=known)
             certificate = self._issue(Kind.GATEWAY, request.gateway, request.tls, now, cause=cause, days=days)
-        return Granted((certificate,), Facts.of(certificate), again=False, known=known)
+        return Granted((certificate,), Facts.of(certificate), again=False, believed=believed, known=known)
 
     def issue(  # noqa: PLR0913 - what a certificate says
         self,
@@ -218,8 +222,8 @@ class Authority:
         )
         return made
 
-    def _trust(self, request: Request) -> tuple[str, ...]:
-        """Have the centre take a signing key; give the ids of those of this gateway that it takes already."""
+    def _trust(self, request: Request) -> tuple[bool, tuple[str, ...]]:
+        """Have the centre take a signing key; give whether it is a new one, and those of this gateway taken already."""
         keys = self._gateways()
         there = keys.keys.get(request.key_id)
         new = TrustedKey(request.key_id, request.gateway, _NO_EPOCH, frozenset({"gateway"}), request.signing)
@@ -232,7 +236,7 @@ class Authority:
         elif there.is_revoked:
             raise AuthorityError("this signing key is revoked: the gateway must make a new one")
         ours = [each for each in keys.keys.values() if each.issuer == request.gateway and not each.is_revoked]
-        return tuple(each.key_id.decode() for each in ours if each.key_id != request.key_id)
+        return there is None, tuple(each.key_id.decode() for each in ours if each.key_id != request.key_id)
 
     def _distrust(self, gateway: str) -> None:
         keys = self._gateways()
