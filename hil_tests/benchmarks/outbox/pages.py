@@ -9,9 +9,9 @@ import asyncio
 import sqlite3
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
 
 from gateway.wire.keys import make_signing_key
 from hil_tests.benchmarks.outbox.ours import DOWN_S, GATEWAY, Ours
@@ -26,43 +26,39 @@ _MAX_FRAME = slice(16, 20)  # mxFrame in the WAL index header (section 4.6)
 
 
 class Watch:
-    """Counts pages, by table, that each call of some methods of an outbox puts into the WAL."""
+    """Counts pages, by table, that each transaction of an outbox puts into the WAL."""
 
     def __init__(self, ours: Ours) -> None:
         self.pages: dict[str, Counter[str]] = defaultdict(Counter)
-        self.calls: Counter[str] = Counter()
+        self.times: Counter[str] = Counter()
         self.names: dict[int, str] = {}
         self._path = ours.path
-        outbox = ours.store.outbox
-        for where, name in (
-            (outbox, "commit"),
-            (outbox, "seal"),
-            (outbox, "received"),
-            (outbox, "add"),
-            (outbox.history, "add"),
-        ):
-            self._wrap(where, name, "history" if where is outbox.history else name)
+        self._begin = ours.store.outbox._disk.transaction
+        self._deep = 0
+        ours.store.outbox._disk.transaction = self._transaction  # type: ignore[method-assign]
+        ours.store.outbox.history._transaction = self._transaction
 
     def learn(self) -> None:
         """Look again which table each page belongs to."""
-        with sqlite3.connect(self._path) as database:
+        with closing(sqlite3.connect(self._path)) as database:
             self.names.update((page, name) for name, page in database.execute("SELECT name, pageno FROM dbstat"))
-        database.close()
         self.names[1] = "first page"
 
-    def _wrap(self, where: object, name: str, told: str) -> None:
-        method: Callable[..., Any] = getattr(where, name)
-
-        def watched(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - whatever the method takes and gives
-            before = self._frames()
-            given = method(*arguments, **named)
-            after = self._frames()
-            self.calls[told] += 1
-            for page in self._written(before if after >= before else 0, after):
-                self.pages[told][self.names.get(page, "new")] += 1
-            return given
-
-        setattr(where, name, watched)
+    @contextmanager
+    def _transaction(self, doing: str) -> Iterator[None]:
+        before = self._frames()
+        self._deep += 1
+        try:
+            with self._begin(doing):
+                yield
+        finally:
+            self._deep -= 1
+        if self._deep:
+            return  # a part of another one, which commits for it
+        after = self._frames()
+        self.times[doing] += 1
+        for page in self._written(before if after >= before else 0, after):
+            self.pages[doing][self.names.get(page, "new")] += 1
 
     def _frames(self) -> int:
         with self._path.with_name("outbox.db-shm").open("rb") as index:
@@ -87,7 +83,7 @@ async def _watched(folder: Path, *, live: bool) -> None:
         half = len(trace) // 2
         await ours.take(trace[:half])  # the quota is full by then: from here on all is as it stays
         watch.pages.clear()
-        watch.calls.clear()
+        watch.times.clear()
         before = ours.kept.readings
         step = (len(trace) - half) // _PIECES
         for at in range(half, len(trace), step):
@@ -95,10 +91,10 @@ async def _watched(folder: Path, *, live: bool) -> None:
             await ours.take(trace[at : at + step])
         count = ours.kept.readings - before
     print("live" if live else "offline")
-    for told, pages in watch.pages.items():
-        calls = watch.calls[told]
-        tables = ", ".join(f"{name} {number / calls:.2f}" for name, number in pages.most_common())
-        print(f"  {told}: {pages.total() * _FRAME / count:.1f} bytes a reading; pages a call: {tables}")
+    for doing, pages in watch.pages.items():
+        times = watch.times[doing]
+        tables = ", ".join(f"{name} {number / times:.2f}" for name, number in pages.most_common())
+        print(f"  {doing}: {times} times, {pages.total() * _FRAME / count:.1f} bytes a reading; pages: {tables}")
 
 
 if __name__ == "__main__":
