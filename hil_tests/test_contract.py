@@ -11,13 +11,13 @@ from cddl_verifier import schema_diagnostics
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway import clock
 from gateway.app.inbound import LIMIT as RECEIPT_LIMIT
 from gateway.commands.verify import LIMIT as COMMAND_LIMIT
-from gateway.wire import cbor, contents, cose, packing
+from gateway.wire import cbor, contents, cose, packing, placing
 from gateway.wire.columns import QUALITY_MAX
 from gateway.wire.errors import WireError
 from gateway.wire.messages import Message
-from gateway.wire.placing import DRIFT_PPM
 from gateway.wire.record import TEXT_BYTES, VALUE_BOUND
 from gateway.wire.schema import CHANNELS_MAX
 from gateway.wire.tests.test_messages import EXAMPLES as MESSAGES
@@ -178,11 +178,16 @@ def test_the_numbers_in_the_words_are_those_of_the_code() -> None:
         f"on `receipt` and `cfg` {RECEIPT_LIMIT // 1024} KiB, on `cmd` {COMMAND_LIMIT:,} bytes",
         f"texts have at most {TEXT_BYTES:,} bytes",
         f"up to {QUALITY_MAX} are kept",
-        f"x {DRIFT_PPM} / 1 000 000",
+        f"x {placing.DRIFT_PPM} / 1 000 000",
         "-(2^64 - 1) to 2^64 - 1",
     ):
         assert told in README, told
     assert VALUE_BOUND == 1 << 64
+
+
+def test_gateway_and_reader_mean_the_same_by_a_clock() -> None:
+    """What the gateway's clock assumes of its crystal, and calls provisional, is what a reader is told."""
+    assert (placing.DRIFT_PPM, placing.METER) == (clock.DRIFT_PPM, clock.METER)
 
 
 def test_the_segment_taken_apart_is_the_example() -> None:

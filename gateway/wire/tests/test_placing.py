@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import clock
 from gateway.wire import placing
 from gateway.wire.messages import ClockRecord
 from gateway.wire.placing import Placed, Timeline
@@ -60,8 +59,3 @@ def test_no_record_would_have_placed_it_better(records: list[tuple[int, int]], b
     placed = Timeline(_record(at, at + 7, uncertainty) for at, uncertainty in records).at(boot_ms)
     least = min(u * 1_000_000 + abs(boot_ms - at) * placing.DRIFT_PPM for at, u in records)
     assert placed == Placed(boot_ms + 7, -(-least // 1_000_000), provisional=False)
-
-
-def test_gateway_and_centre_mean_the_same() -> None:
-    """What the gateway's clock assumes of its crystal, and calls provisional, is what a reader is told."""
-    assert (placing.DRIFT_PPM, placing.METER) == (clock.DRIFT_PPM, clock.METER)
