@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from buffer.errors import StorageError
+from buffer.moving import MOVED_ASIDE_KEPT
 from buffer.outbox import Outbox
-from buffer.schema import MOVED_ASIDE_KEPT
 from buffer.tests.building import open_outbox, pack, row
 
 

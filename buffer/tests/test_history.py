@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from buffer import packed, schema
+from buffer import packed, tables
 from buffer.errors import StorageFull
 from buffer.history import VALUE_MOST, History, Jump, Jumped, Minute, Rollup, Row
 from buffer.history_sql import JUMPS_MOST
@@ -86,8 +86,8 @@ def test_a_database_without_history_is_brought_up_to_date(tmp_path: Path) -> Non
     """An outbox that an earlier version made keeps its epoch, and gets a history."""
     path = tmp_path / "outbox.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as old:
-        old.executescript(schema._MIGRATIONS[0])
-        old.executescript(f"PRAGMA application_id = {schema.APPLICATION_ID}; PRAGMA user_version = 1;")
+        old.executescript(tables.MIGRATIONS[0])
+        old.executescript(f"PRAGMA application_id = {tables.APPLICATION_ID}; PRAGMA user_version = 1;")
         epoch = old.execute("SELECT epoch FROM identity").fetchone()[0]
     with closing(open_outbox(path)) as outbox:
         assert (outbox.moved_aside, outbox.epoch) == (None, epoch)
@@ -142,7 +142,7 @@ def test_a_full_disk_changes_nothing(tmp_path: Path) -> None:
     """What the disk refuses is not half there, names of channels included, and goes in once there is room."""
     with closing(open_outbox(tmp_path / "outbox.db")) as outbox:
         outbox.history.add([minute(0, 1)])
-        pages = schema.pragma(outbox._db, "page_count")
+        pages = tables.pragma(outbox._db, "page_count")
         outbox._db.execute(f"PRAGMA max_page_count = {pages}")
         many = [minute(each, each, channel=f"channel-{each}") for each in range(600)]
         with pytest.raises(StorageFull):
@@ -177,7 +177,7 @@ def test_every_range_gives_what_was_put_in(
 ) -> None:
     """Whatever comes in whatever order, each range holds exactly the minutes, hours and days that it should."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
-        for migration in schema._MIGRATIONS:
+        for migration in tables.MIGRATIONS:
             connection.executescript(migration)
         history = History(connection, lambda _: nullcontext(), lambda _: nullcontext(), most_bytes=1 << 30)
         values: dict[int, list[int]] = {}
@@ -232,9 +232,9 @@ def test_what_an_earlier_version_kept_has_no_coverage(tmp_path: Path) -> None:
     """What was never counted is not known, rather than whole or nothing; its values are all there."""
     path = tmp_path / "outbox.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as old:
-        for migration in schema._MIGRATIONS[:2]:
+        for migration in tables.MIGRATIONS[:2]:
             old.executescript(migration)
-        old.executescript(f"PRAGMA application_id = {schema.APPLICATION_ID}; PRAGMA user_version = 2;")
+        old.executescript(f"PRAGMA application_id = {tables.APPLICATION_ID}; PRAGMA user_version = 2;")
         old.execute("INSERT INTO history_channel VALUES (1, 'linky.east')")
         old.execute("INSERT INTO history_day VALUES (20000, 1, 3, 9, 3, 9, 12, 2)")
         old.execute(

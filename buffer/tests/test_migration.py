@@ -22,9 +22,9 @@ VERSIONS = sorted(int(each.name.split(".")[0].removeprefix("version-")) for each
 MIGRATING = """
 import os, signal, sys
 from pathlib import Path
-from buffer import schema
+from buffer import tables
 from buffer.tests.building import open_outbox
-migrate, left = schema._migrate, int(sys.argv[2])
+migrate, left = tables.migrate, int(sys.argv[2])
 def step():
     global left
     left -= 1
@@ -34,7 +34,7 @@ def stepping(connection):
     connection.set_progress_handler(step, 1)
     migrate(connection)
     connection.set_progress_handler(None, 0)
-schema._migrate = stepping
+tables.migrate = stepping
 open_outbox(Path(sys.argv[1])).close()
 print(int(sys.argv[2]) - left)
 """

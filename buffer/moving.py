@@ -1,0 +1,64 @@
+"""Where a database goes that cannot be used: beside, under a name that says when; and whether a card answers at all."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from buffer.errors import StorageError
+
+MOVED_ASIDE_KEPT = 2
+"""Files moved aside that stay; older ones are removed, else a dying card would fill itself with them."""
+
+_PART_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Where an unusable database is now; with `rescued`, all that it held is in use again, but the history."""
+
+    path: Path
+    rescued: bool
+
+
+def answers(path: Path) -> bool:
+    """Tell whether all of a database and its WAL can be read; SQLite calls bytes damaged that the card did not give."""
+    try:
+        for each in (path, path.with_name(f"{path.name}-wal")):
+            if each.exists():
+                with each.open("rb", buffering=0) as file:
+                    while file.read(_PART_BYTES):
+                        pass
+    except OSError:
+        return False
+    return True
+
+
+def move_aside(path: Path) -> Path:
+    """Rename the database with its WAL, so that SQLite could still put the two together."""
+    when = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    target = path.with_name(f"{path.name}.unusable-{when}")
+    number = 1
+    while target.exists():
+        number += 1
+        target = path.with_name(f"{path.name}.unusable-{when}-{number}")
+    try:
+        # The database first: SQLite discards a WAL that it finds beside an empty database, so a cut in between
+        # harms nothing.
+        for suffix in ("", "-wal", "-shm"):
+            source = path.with_name(path.name + suffix)
+            if source.exists():
+                source.replace(target.with_name(target.name + suffix))
+        _keep_newest_aside(path)
+    except OSError as error:
+        raise StorageError(
+            f"{path}: cannot be used, nor moved aside ({error.strerror}): move it away by hand"
+        ) from error
+    return target
+
+
+def _keep_newest_aside(path: Path) -> None:
+    aside = [each for each in path.parent.glob(f"{path.name}.unusable-*") if not each.name.endswith(("-wal", "-shm"))]
+    aside.sort(key=lambda each: each.stat().st_mtime_ns)
+    for old in aside[:-MOVED_ASIDE_KEPT]:
+        for suffix in ("-wal", "-shm", ""):
+            old.with_name(old.name + suffix).unlink(missing_ok=True)
