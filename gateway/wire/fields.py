@@ -4,6 +4,7 @@ A message is a CBOR map with small numbers as keys. `write` holds a sender to th
 comes.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -16,6 +17,12 @@ Take = Callable[[cbor.Value], _T]
 """Turns a CBOR value into a field's value; raises ValueError with what is wanted."""
 
 UINT63 = (1 << 63) - 1
+
+UNPRINTABLE = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028-\\u202e\\u2066-\\u2069]")
+"""What no text of a message holds: controls, other ends of lines, what turns the direction of what follows.
+
+A list of code points, and not what a library calls printable: that changes from one version of Unicode to the next.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +78,10 @@ def integer(low: int, high: int) -> Take[int]:
 
 
 def text(longest: int, shortest: int = 0) -> Take[str]:
-    """Take a text of so many characters, without control characters."""
+    """Take a text of so many characters, without UNPRINTABLE ones."""
 
     def take(value: cbor.Value) -> str:
-        if not isinstance(value, str) or not shortest <= len(value) <= longest or not value.isprintable():
+        if not isinstance(value, str) or not shortest <= len(value) <= longest or UNPRINTABLE.search(value):
             raise ValueError(f"a printable text of {shortest} to {longest} characters")
         return value
 

@@ -168,6 +168,19 @@ def test_what_receivers_refuse_cannot_be_sent(message: Message) -> None:
         message.encode()
 
 
+@pytest.mark.parametrize("text", ["trop\u202flong\u00a0: ²", "\U0001faa6", "\ue000", "\u200b"])
+def test_a_text_is_any_that_people_write(text: str) -> None:
+    """What one version of Unicode has and another has not is no reason to refuse a message."""
+    assert Alarm.decode(Alarm("storage", text, 5).encode()).text == text
+
+
+@pytest.mark.parametrize("wrong", ["\n", "\x00", "\x7f", "\x85", "\u2028", "\u202e", "\u2066"])
+def test_a_text_that_would_change_what_stands_beside_it_is_refused(wrong: str) -> None:
+    """Ends of lines and changes of direction: a line of a log stays one."""
+    with pytest.raises(MalformedMessage, match="printable"):
+        Alarm("storage", f"a{wrong}b", 5).encode()
+
+
 @given(st.sampled_from(EXAMPLES), st.binary(max_size=80))
 def test_random_bytes_raise_wire_errors_only(message: Message, data: bytes) -> None:
     """No message can be made to raise anything else, from nothing or from a map's beginning."""
