@@ -11,8 +11,8 @@ class Counts:
 
     `bad_signatures`: no key of that gateway made it. `malformed`: outside the profile. `misplaced`: genuine, under a
     topic that is not its own. `conflicts`: another message in the same place. `unreadable`: genuine, and its content
-    says nothing to us. `revoked_keys`: signed with a key that is revoked. `dropped_readings`: told by their gateway to
-    be gone for good.
+    says nothing to us. `revoked_keys`: signed with a key that is revoked. `unknown_contents`: of a version that is not
+    read here. `dropped_readings`: told by their gateway to be gone for good.
     """
 
     verified_readings: int
@@ -28,6 +28,7 @@ class Counts:
     gaps: int
     undecoded: int
     revoked_keys: int = 0
+    unknown_contents: int = 0
     dropped_readings: int = 0
 
     @classmethod
@@ -47,5 +48,6 @@ class Counts:
             gaps=gaps,
             undecoded=undecoded,
             revoked_keys=tallies.get("revoked_keys", 0),
+            unknown_contents=tallies.get("unknown_contents", 0),
             dropped_readings=tallies.get("dropped_readings", 0),
         )

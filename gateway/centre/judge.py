@@ -4,12 +4,13 @@ A broker can map topics and a gateway can lie: the topic names who should speak,
 two must agree. Sequence, duplicates and chains are the store's business.
 """
 
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from gateway.wire import cose
+from gateway.wire import contents, cose
 from gateway.wire.enrolling import Renewal
 from gateway.wire.errors import MalformedMessage, RevokedKey, SignatureError, WireError
 from gateway.wire.keys import KeySet
@@ -28,6 +29,9 @@ _CONTENTS: Mapping[str, frozenset[str]] = {
 
 
 _ROLE = "gateway"
+_TOLD_MOST = 16
+
+log = logging.getLogger(__name__)
 
 ALARMS = "alarm"
 """The chained stream of alarms; one that the gateway could not store is said singly, in the stream `evt`."""
@@ -48,6 +52,8 @@ class Refusal(Enum):
     """The signature is good, and its key is revoked: somebody has it who should not."""
     MALFORMED = "malformed"
     MISPLACED = "misplaced"
+    UNKNOWN = "unknown_contents"
+    """Of a version that is not read here. Without a receipt its gateway keeps it, until this centre is updated."""
 
 
 _REFUSED: tuple[tuple[type[WireError], Refusal], ...] = (
@@ -71,6 +77,7 @@ class Judge:
 
     def __init__(self, keys: KeySet) -> None:
         self._keys = keys
+        self._told: set[str] = set()
 
     def gateways(self) -> list[str]:
         """Name every gateway that has a key that is not revoked."""
@@ -88,8 +95,17 @@ class Judge:
             return next(refusal for kind, refusal in _REFUSED if isinstance(error, kind))
         if self._keys.issuer_of(verified.header.key_id) != gateway:
             return Refusal.BAD_SIGNATURE
+        if verified.header.content not in contents.KNOWN:
+            self._tell(gateway, verified.header.content)
+            return Refusal.UNKNOWN
         is_own = verified.header.gateway == gateway and _in_place(place, verified.header)
         return Genuine(verified.header, verified.payload, message) if is_own else Refusal.MISPLACED
+
+    def _tell(self, gateway: str, content: str) -> None:
+        """Say once of each content that it is not read here, and what to do."""
+        if content not in self._told and len(self._told) < _TOLD_MOST:
+            self._told.add(content)
+            log.warning("%s sends %s", gateway, contents.unknown(content))
 
 
 def _in_place(place: str, header: cose.Header) -> bool:

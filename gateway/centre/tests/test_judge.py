@@ -68,6 +68,16 @@ def test_genuine_message_in_a_wrong_place_is_refused(topic: str, stream: str, co
     assert JUDGE.judge(topic, ONE.say(stream, 1, content)) is Refusal.MISPLACED
 
 
+def test_a_newer_version_is_said_once_with_what_to_do(caplog: pytest.LogCaptureFixture) -> None:
+    """It is genuine, and nothing of it is taken: its gateway keeps it until this centre can read it."""
+    for sequence in (1, 2):
+        said = ONE.say("fine", sequence, "gw/segment;v=2")
+        assert JUDGE.judge("gw/v1/gw-0001/tele/fine", said) is Refusal.UNKNOWN
+    [record] = caplog.records
+    assert "gw-0001 sends gw/segment;v=2: version 1 of gw/segment is read here" in record.message
+    assert "update this reader" in record.message
+
+
 @pytest.mark.parametrize(
     ("topic", "stream", "content"),
     [
