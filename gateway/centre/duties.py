@@ -25,8 +25,7 @@ from gateway.wire.messages import Birth, Receipt, Resend
 
 _TICK_S = 1.0
 _DUTY = "duty"
-_LEASE_MS = 10_000
-_RENEW_MS = 3_000
+_LEASE_MIN_MS = 2_000
 _AGAIN_S = 1.0
 
 
@@ -55,7 +54,9 @@ class Duties:
         self._due: set[StreamKey] = set()
         self._receipts_due = asyncio.Event()
         self._beat_now = asyncio.Event()
-        self._renew_at_ms = 0
+        # Whoever takes over does so before a heartbeat is due.
+        self._lease_ms = max(_LEASE_MIN_MS, round(settings.heartbeat_s * 1_000 / 3))
+        self._renewed_ms = 0
         self.connected = asyncio.Event()
 
     async def begin(self) -> None:
@@ -111,16 +112,16 @@ class Duties:
 
     async def _lease(self) -> None:
         now_ms = now_utc_ms()
-        if abs(now_ms - self._renew_at_ms) < _RENEW_MS:
+        if abs(now_ms - self._renewed_ms) < self._lease_ms // 3:
             return
-        self._renew_at_ms = now_ms
+        self._renewed_ms = now_ms
         key = self._signer.key_id.decode("utf-8", "replace")
-        if not await self._keeper.do(lambda store: store.lease(f"key {key}", now_ms, _LEASE_MS)):
+        if not await self._keeper.do(lambda store: store.lease(f"key {key}", now_ms, self._lease_ms)):
             raise StoreUnusable(
                 f"signing key {key}: another centre on this store signs with it, and gateways would ignore what "
                 "comes from both: give each centre its own"
             )
-        on_duty = await self._keeper.do(lambda store: store.lease(_DUTY, now_ms, _LEASE_MS))
+        on_duty = await self._keeper.do(lambda store: store.lease(_DUTY, now_ms, self._lease_ms))
         if on_duty and not self._standing.on_duty:
             self._signer.renew()  # gateways ignore what does not rise, and another centre has counted meanwhile
             self._beat_now.set()

@@ -19,12 +19,7 @@ from gateway.wire.packing import CONTENT as SEGMENT
 
 PATIENCE_S = 60.0
 
-_NEXT = """
-SELECT min(first) FROM (
-    SELECT first FROM island WHERE stream = ?1 AND first > ?2
-    UNION ALL SELECT sequence FROM message WHERE stream = ?1 AND sequence > ?2 AND readings IS NOT NULL
-)
-"""
+_NEXT = "SELECT min(first) FROM island WHERE stream = ? AND first > ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,22 +98,21 @@ class Follower:
         yield from self._new_dropped()
         for number, key in self._streams():
             position = self._positions.setdefault(number, _Position(0))
-            before = position.shown
-            yield from self._ready(number, key, position)
-            if position.shown != before:
-                position.held_since_s = None
+            before = -1
+            while position.shown != before:  # the last round finds what holds it back from then on
+                before = position.shown
+                yield from self._ready(number, key, position)
+                if position.shown != before:
+                    position.held_since_s = None
 
     def _ready(self, number: int, key: StreamKey, position: _Position) -> Iterator[Decoded]:
-        upto = islands.upto(self._database, number)
-        if upto <= position.shown:
+        upto = islands.reached(self._database, number, position.shown)
+        if upto == position.shown:
             (following,) = self._database.execute(_NEXT, (number, position.shown)).fetchone()
             if following is None or not self._is_over(position):
                 return
-            position.shown, position.held_since_s = following - 1, None  # it never came: go on behind it
-            (upto,) = self._database.execute(
-                "SELECT last FROM island WHERE stream = ? AND first <= ? ORDER BY first DESC LIMIT 1",
-                (number, following),
-            ).fetchone()
+            position.shown = following - 1  # it never came: go on behind it
+            upto = islands.reached(self._database, number, position.shown)
         undecoded = self._database.execute(
             "SELECT sequence, schema FROM message WHERE stream = ? AND sequence BETWEEN ? AND ? AND content = ?"
             " AND readings IS NULL ORDER BY sequence LIMIT 1",

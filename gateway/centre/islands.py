@@ -60,6 +60,13 @@ def upto(database: sqlite3.Connection, stream: int) -> int:
     return 0 if row is None else int(row[0])
 
 
+def reached(database: sqlite3.Connection, stream: int, above: int) -> int:
+    """Give how far all above that number is settled, itself where not even the next one is."""
+    query = "SELECT last FROM island WHERE stream = ? AND first <= ? ORDER BY first DESC LIMIT 1"
+    row = database.execute(query, (stream, above + 1)).fetchone()
+    return above if row is None else max(above, int(row[0]))
+
+
 def gaps(database: sqlite3.Connection) -> Iterator[tuple[int, int, int]]:
     """Give what is neither here nor told to be dropped, below the highest number of its stream: stream, first, last."""
     yield from database.execute(_GAPS)

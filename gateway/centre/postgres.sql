@@ -2,8 +2,8 @@ CREATE SCHEMA IF NOT EXISTS gateway;
 
 -- One row a segment: what was decoded of it stands below it, once, whatever is sent or written again.
 CREATE TABLE IF NOT EXISTS gateway.segment (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    gateway text NOT NULL, epoch bytea NOT NULL, stream text NOT NULL, sequence bigint NOT NULL,
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, gateway text NOT NULL,
+    epoch bytea NOT NULL, stream text NOT NULL, sequence bigint NOT NULL,
     boot_id bytea NOT NULL, readings integer NOT NULL, arrived timestamptz NOT NULL,
     clock text, uncertainty_ms integer,          -- 'trusted', 'meter' (provisional), NULL: not placed yet
     UNIQUE (gateway, epoch, stream, sequence)
@@ -11,8 +11,8 @@ CREATE TABLE IF NOT EXISTS gateway.segment (
 CREATE INDEX IF NOT EXISTS segment_to_place ON gateway.segment (gateway, boot_id) WHERE clock IS DISTINCT FROM 'trusted';
 
 CREATE TABLE IF NOT EXISTS gateway.channel (
-    id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    gateway text NOT NULL, stream text NOT NULL, name text NOT NULL, device text NOT NULL,
+    id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, gateway text NOT NULL,
+    stream text NOT NULL, name text NOT NULL, device text NOT NULL,
     quantity text NOT NULL, unit text NOT NULL, obis text, phase integer,
     UNIQUE (gateway, stream, name)
 );
@@ -52,18 +52,18 @@ WHERE told.distance > greatest(
     3 * told.shortest);
 
 -- What a gateway told to be gone for good: no row of it will come.
-CREATE TABLE IF NOT EXISTS gateway.dropped (
-    gateway text NOT NULL, epoch bytea NOT NULL, stream text NOT NULL, first bigint NOT NULL, last bigint NOT NULL,
+CREATE TABLE IF NOT EXISTS gateway.dropped (gateway text NOT NULL,
+    epoch bytea NOT NULL, stream text NOT NULL, first bigint NOT NULL, last bigint NOT NULL,
     readings bigint NOT NULL, reason text NOT NULL, PRIMARY KEY (gateway, epoch, stream, first, last)
 );
 
-CREATE TABLE IF NOT EXISTS gateway.clock (
-    gateway text NOT NULL, boot_id bytea NOT NULL, boot_ms bigint NOT NULL, source text NOT NULL,
+CREATE TABLE IF NOT EXISTS gateway.clock (gateway text NOT NULL,
+    boot_id bytea NOT NULL, boot_ms bigint NOT NULL, source text NOT NULL,
     utc timestamptz NOT NULL, uncertainty_ms bigint NOT NULL, PRIMARY KEY (gateway, boot_id, boot_ms, source)
 );
 
-CREATE TABLE IF NOT EXISTS gateway.alarm (
-    gateway text NOT NULL, epoch bytea NOT NULL, stream text NOT NULL, sequence bigint NOT NULL,
+CREATE TABLE IF NOT EXISTS gateway.alarm (gateway text NOT NULL,
+    epoch bytea NOT NULL, stream text NOT NULL, sequence bigint NOT NULL,
     kind text NOT NULL, text text NOT NULL, boot_ms bigint NOT NULL, utc timestamptz, arrived timestamptz NOT NULL,
     PRIMARY KEY (gateway, epoch, stream, sequence)
 );

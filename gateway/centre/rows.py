@@ -70,9 +70,10 @@ class Writing:
         number, is_known = row
         if is_known:
             self._connection.execute("DELETE FROM gateway.sample WHERE segment = %s", (number,))
+        channels = self._numbers(decoded.gateway, decoded.stream, decoded.schema)
         copy = "COPY gateway.sample (channel, segment, boot_ms, utc, value, text, state) FROM STDIN"
         with self._connection.cursor() as cursor, cursor.copy(copy) as into:
-            for line in self._samples(decoded, str(number), moments):
+            for line in _samples(decoded, str(number), channels, moments):
                 into.write(line)
         return True
 
@@ -120,21 +121,6 @@ class Writing:
             (row.gateway, row.epoch, row.stream, row.first, row.last, row.count, row.reason),
         )
 
-    def _samples(self, decoded: Decoded, segment: str, moments: dict[int, Placed | None]) -> Iterator[str]:
-        """Give the readings as lines of COPY, a column at a time."""
-        numbers = self._numbers(decoded.gateway, decoded.stream, decoded.schema)
-        by_name = {channel.name: channel for channel in decoded.schema.channels}
-        for table in decoded.content.groups.values():
-            times = [f"{tick}\t{_copied(_utc(moments[tick]))}" for tick in table.ticks]
-            for name, column in table.columns.items():
-                channel, quality = by_name[name], table.quality.get(name)
-                head = f"{numbers[name]}\t{segment}\t"
-                yield "".join(
-                    f"{head}{times[at]}\t{_value(value, channel)}\t{quality[at] if quality else 0}\n"
-                    for at, value in enumerate(column)
-                    if value is not None
-                )
-
     def _numbers(self, gateway: str, stream: str, schema: Schema) -> dict[str, int]:
         """Give the numbers of a schema's channels, which are made where they are new."""
         key = (gateway, stream, schema.id)
@@ -146,6 +132,23 @@ class Writing:
                 made[channel.name] = int(row[0]) if row else 0  # type: ignore[call-overload]
             self._channels[key] = made
         return self._channels[key]
+
+
+def _samples(
+    decoded: Decoded, segment: str, channels: dict[str, int], moments: dict[int, Placed | None]
+) -> Iterator[str]:
+    """Give the readings as lines of COPY, a column at a time."""
+    by_name = {channel.name: channel for channel in decoded.schema.channels}
+    for table in decoded.content.groups.values():
+        times = [f"{tick}\t{_copied(_utc(moments[tick]))}" for tick in table.ticks]
+        for name, column in table.columns.items():
+            channel, quality = by_name[name], table.quality.get(name)
+            head = f"{channels[name]}\t{segment}\t"
+            yield "".join(
+                f"{head}{times[at]}\t{_value(value, channel)}\t{quality[at] if quality else 0}\n"
+                for at, value in enumerate(column)
+                if value is not None
+            )
 
 
 def _clock(moments: dict[int, Placed | None]) -> tuple[str | None, int | None]:

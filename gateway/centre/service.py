@@ -86,6 +86,11 @@ class Centre:
             if not self._running.cancelled():
                 self._running.result()
 
+    async def over(self) -> None:
+        """Wait until it ends by itself, and raise why."""
+        if self._running is not None:
+            await asyncio.shield(self._running)
+
     @property
     def connected(self) -> bool:
         """Whether there is a connection to the broker."""
@@ -181,6 +186,11 @@ class Centre:
                     self._duties.tick,
                 ):
                     group.create_task(work(), name=f"centre-{work.__name__}")
+        except BaseExceptionGroup as group_:
+            # What an operator can mend is said as it is; a bug keeps all of its traces.
+            if len(group_.exceptions) == 1 and isinstance(group_.exceptions[0], CentreError):
+                raise group_.exceptions[0] from None
+            raise
         finally:
             await self._close()
 

@@ -8,6 +8,8 @@ centres on one store, one writes.
 import logging
 import sqlite3
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -28,7 +30,7 @@ log = logging.getLogger(__name__)
 _LOOK_S = 0.5
 _AGAIN_S = 0.5
 _AGAIN_MAX_S = 30.0
-_NOT_ON_DUTY_S = 3.0
+_NOT_ON_DUTY_S = 1.0
 
 _DEFAULTS: dict[str, str | int] = {"connect_timeout": 10, "application_name": "gateway-centre", "keepalives_idle": 30}
 
@@ -65,13 +67,18 @@ class Sink:
         self._conninfo = checked(conninfo)
         self.state = SinkState()
 
+    def check(self) -> None:
+        """Look once whether it can be written: raise SinkUnusable where it cannot, SinkUnavailable where not now."""
+        with _told(self._store), psycopg.connect(self._conninfo, autocommit=True) as connection:
+            _prepare(connection)
+
     def run(self, ended: threading.Event) -> None:
-        """Write what there is and what comes, until `ended`; raise SinkUnusable where it never can."""
+        """Write what there is and what comes, until `ended`; whatever is wrong meanwhile is said, and tried again."""
         pause_s = _AGAIN_S
         while not ended.is_set():
             try:
                 self._written(ended)
-            except SinkUnavailable as error:
+            except (SinkUnavailable, SinkUnusable) as error:
                 if self.state.trouble is None:
                     log.warning("%s", error)
                 self.state.trouble, self.state.writes = str(error), False
@@ -81,25 +88,12 @@ class Sink:
                 pause_s = _AGAIN_S
 
     def _written(self, ended: threading.Event) -> None:
-        try:
-            with psycopg.connect(self._conninfo, autocommit=True) as connection:
-                source = Source(self._store)
-                try:
-                    self._serve(connection, source, ended)
-                finally:
-                    source.close()
-        except psycopg.OperationalError as error:
-            raise SinkUnavailable(
-                f"PostgreSQL: {_first(error)}: it is tried again; nothing is lost meanwhile"
-            ) from error
-        except psycopg.Error as error:
-            raise SinkUnusable(
-                f"PostgreSQL: {_first(error)}: let this role make the schema `gateway`, or make it with postgres.sql"
-            ) from error
-        except sqlite3.Error as error:
-            if not is_unavailable(error):
-                raise
-            raise SinkUnavailable(f"{self._store}: {error}: it is tried again") from error
+        with _told(self._store), psycopg.connect(self._conninfo, autocommit=True) as connection:
+            source = Source(self._store)
+            try:
+                self._serve(connection, source, ended)
+            finally:
+                source.close()
 
     def _serve(self, connection: _Connection, source: Source, ended: threading.Event) -> None:
         store = source.identity.hex()
@@ -146,6 +140,23 @@ class Sink:
             decoded = source.segment(gateway, epoch, stream, sequence)
             if decoded is not None:
                 writing.segment(decoded)
+
+
+@contextmanager
+def _told(store: Path) -> Iterator[None]:
+    """Tell what PostgreSQL and the store say in words of ours."""
+    try:
+        yield
+    except psycopg.OperationalError as error:
+        raise SinkUnavailable(f"PostgreSQL: {_first(error)}: it is tried again; nothing is lost meanwhile") from error
+    except psycopg.Error as error:
+        raise SinkUnusable(
+            f"PostgreSQL: {_first(error)}: let this role make the schema `gateway`, or make it with postgres.sql"
+        ) from error
+    except sqlite3.Error as error:
+        if not is_unavailable(error):
+            raise
+        raise SinkUnavailable(f"{store}: {error}: it is tried again") from error
 
 
 def _prepare(connection: _Connection) -> None:

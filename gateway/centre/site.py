@@ -25,6 +25,12 @@ class CentreBroker(Part):
     key_file: File
     reconnect_max_s: int = Field(default=30, ge=1, le=3600, description="seconds between two tries at most")
     keepalive_s: int = Field(default=60, ge=5, le=3600, description="MQTT keep-alive in seconds")
+    session_expiry_s: int = Field(
+        default=7 * 86_400,
+        ge=0,
+        le=31 * 86_400,
+        description="seconds for which the broker keeps what comes while this centre is away; 60 where several share",
+    )
 
 
 class CentreItself(Part):
@@ -35,6 +41,8 @@ class CentreItself(Part):
     signing_key: File
     gateway_keys: File
     database: File
+    authority: File | None = Field(default=None, description="the folder of an authority that renews certificates")
+    passphrase_file: File | None = Field(default=None, description="a file whose first line opens that authority")
     heartbeat_s: float = Field(default=30, ge=1, le=60, description="seconds between two heartbeats")
     gap_after_s: float = Field(default=5, ge=0.1, le=600, description="seconds after which a gap is asked for")
 
@@ -71,6 +79,7 @@ class CentreSite(Part):
             gap_after_s=self.centre.gap_after_s,
             reconnect_max_s=self.broker.reconnect_max_s,
             keepalive_s=self.broker.keepalive_s,
+            session_expiry_s=self.broker.session_expiry_s,
         )
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from gateway.cli import answers
+from gateway.cli.centre.catalogue import CENTRE
 from gateway.cli.command import Command, counted, lasting, option, port, positive
 from gateway.cli.door.catalogue import DOOR
 from gateway.cli.door.catalogue import FAMILIES as OF_DOOR
@@ -216,7 +217,9 @@ COMMANDS = (
         (
             option("--from", dest="begin", metavar="DAY", help="a day, or a moment as 2026-11-25T14:30 (default: all)"),
             option("--to", dest="end", metavar="DAY", help="the last day, included; a moment is not"),
-            option("--tier", choices=("fine", "minute", "index"), default="fine", help="how fine (default %(default)s)"),
+            option(
+                "--tier", choices=("fine", "minute", "index"), default="fine", help="how fine (default %(default)s)"
+            ),
             option("--channel", action="append", default=[], metavar="NAME", help="only this one; again for more"),
             option("--comma", action="store_true", help="decimals as French spreadsheets want them"),
             _SITE,
@@ -224,6 +227,7 @@ COMMANDS = (
     ),
     *DOOR,
     *TIC,
+    *CENTRE,
     *ENROLMENT,
     Command(
         "support-bundle",

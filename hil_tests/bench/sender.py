@@ -6,6 +6,7 @@ up, one tick at a time; the outbox has a thread of its own, as in the agent.
 
 import asyncio
 import secrets
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -21,7 +22,7 @@ from gateway.uplink.worker import Uplink
 from gateway.wire import cose
 from gateway.wire.errors import WireError
 from gateway.wire.keys import KeySet, load_signing_key
-from gateway.wire.messages import Answer, Birth, Heartbeat, Receipt, Resend, TimeReply, TimeRequest
+from gateway.wire.messages import Answer, Birth, ClockRecord, Heartbeat, Receipt, Resend, TimeReply, TimeRequest
 from gateway.wire.packing import CONTENT, pack
 from gateway.wire.record import Recorder
 from gateway.wire.schema import Schema
@@ -59,6 +60,7 @@ class Sender:
     def __init__(self, keys: GatewayKeys, settings: UplinkSettings, database: Path) -> None:
         self.values: list[int] = []
         self.heard: list[object] = []
+        self.headers: list[cose.Header] = []
         self.birth_count = 0
         self._gateway = keys.name
         self._signing = load_signing_key(keys.signing_key)
@@ -124,6 +126,16 @@ class Sender:
             await self._run(partial(self._outbox.add, stream, count=1, first_ms=0, last_ms=0, pack=make))
             for _ in range(count)
         ]
+
+    async def tell_time(self) -> None:
+        """Tell what time it is, as a gateway does that knows it: the centre can place what was read."""
+        moment = (self._clock.boot_ms(), time.time_ns() // 1_000_000)
+        record = ClockRecord(self._clock.boot_id, *moment, 20, "kernel")
+        add = partial(self._outbox.add, "clock", count=0, first_ms=0, last_ms=0)
+        segment = await self._run(
+            partial(add, pack=lambda place, _: self.seal_with(place, record.encode(), ClockRecord.CONTENT, None))
+        )
+        self.uplink.wake(segment)
 
     async def stats(self) -> Stats:
         """Say what the outbox holds."""
@@ -199,6 +211,7 @@ class Sender:
         except WireError as error:
             self.heard.append(error)
             return
+        self.headers.append(verified.header)
         said = {each.CONTENT: each for each in (Receipt, Resend, Heartbeat, TimeReply)}[verified.header.content]
         message = said.decode(verified.payload)
         self.heard.append(message)

@@ -18,7 +18,10 @@ STREAM, OTHER = 1, 2
 def database_fixture(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
     """Give a store with two streams."""
     database = open_store(tmp_path_factory.mktemp("islands") / "centre.db")
-    database.executemany("INSERT INTO stream VALUES (?, 'gw-0001', ?, 'fine')", [(STREAM, b"1"), (OTHER, b"2")])
+    database.executemany(
+        "INSERT INTO stream (id, gateway, epoch, name) VALUES (?, 'gw-0001', ?, 'fine')",
+        [(STREAM, b"1"), (OTHER, b"2")],
+    )
     yield database
     database.close()
 

@@ -1,0 +1,36 @@
+"""For each command of the centre the module that answers it, imported only when it is asked."""
+
+import argparse
+
+# ruff: noqa: PLC0415 - lazy on purpose, in this whole file
+
+
+def listen(options: argparse.Namespace) -> int:
+    """Answer `gateway centre listen`."""
+    from gateway.cli.centre.listen import Wanted
+    from gateway.cli.centre.listen import listen as answer
+
+    wanted = Wanted(
+        as_json=options.json,
+        as_csv=options.csv,
+        postgres=options.postgres,
+        gateway=options.gateway,
+        everything=options.everything,
+        patience_s=options.patience,
+        count=options.count,
+    )
+    return answer(options.config, wanted)
+
+
+def report(options: argparse.Namespace) -> int:
+    """Answer `gateway centre report`."""
+    from gateway.cli.centre.report import report as answer
+
+    return answer(options.config, gateway=options.gateway, strict=options.strict, as_json=options.json)
+
+
+def verify(options: argparse.Namespace) -> int:
+    """Answer `gateway centre verify`."""
+    from gateway.cli.centre.verify import verify as answer
+
+    return answer(options.file, options.keys, options.config, strict=options.strict, as_json=options.json)
