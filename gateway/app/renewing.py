@@ -17,8 +17,7 @@ from gateway.app.showing import Showing
 from gateway.clock import Clock
 from gateway.enrolment import box, renewal
 from gateway.enrolment.certificates import CertificateError
-from gateway.enrolment.places import Identity, PlaceError, Places
-from gateway.enrolment.renewal import Seen, Stamp
+from gateway.enrolment.places import PlaceError, Places
 from gateway.enrolment.request import RequestError
 from gateway.wire.enrolling import Issued
 from gateway.wire.keys import SigningKey
@@ -36,7 +35,6 @@ REFUSALS_MOST = 8
 
 _SHORTEST_MS, _LONGEST_MS = 5_000, 3_600_000
 _LIFE_SHARE, _PATIENCE, _AFTER_A_REFUSAL = 400, 24, 6
-_NOTHING = Seen(Identity(None, None, None), None, None, next_signing=False, done=None, failure=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +62,9 @@ class Renewing:
         self._key_id = key.key_id
         self._woken = asyncio.Event()
         self._answers: deque[Issued] = deque(maxlen=8)
-        self._seen = _NOTHING
-        self._stamp: Stamp | None = None
+        # At once, and not when `run` begins: the first connection is made with what is there.
+        self._stamp = renewal.stamp(places)
+        self._seen = _logged(renewal.see(places))
         self._wanted = self._wanted_signing = False
         self._ask_at_ms = 0
         self._due_since_ms: int | None = None
@@ -74,6 +73,7 @@ class Renewing:
         self.failure: str | None = None
         """What stands in the way now."""
         self.showing = Showing(places, clock.boot_ms, self._woken.set, lambda: self._pause_ms)
+        self.showing.see(self._seen.identity)
 
     def heard(self, issued: Issued) -> None:
         """Take an answer of the centre, which has been verified."""
@@ -113,12 +113,10 @@ class Renewing:
     async def _look(self) -> None:
         """See what is on the disk, if it is another than before; have it shown where the broker knows another."""
         if await asyncio.to_thread(renewal.stamp, self._places) != self._stamp:
-            self._seen = seen = await asyncio.to_thread(renewal.see, self._places)
+            self._seen = _logged(await asyncio.to_thread(renewal.see, self._places))
             self._stamp = await asyncio.to_thread(renewal.stamp, self._places)
-            for text in filter(None, (seen.done, seen.failure)):
-                log.warning("%s", text)
-            self.showing.see(seen.identity)
-            self._sign_with(seen.signing)
+            self.showing.see(self._seen.identity)
+            self._sign_with(self._seen.signing)
         wanted, in_use = self.showing.wanted, self.showing.in_use
         if wanted is not None and in_use not in {None, wanted.facts.fingerprint}:
             self._ways.reconnect(f"connecting anew, with the certificate that lasts until {wanted.facts.ends:%Y-%m-%d}")
@@ -265,6 +263,12 @@ class Renewing:
         elif state in {"due", "asked"}:
             text += "; a new one is asked for"
         return text if self.failure is None else f"{text}; {self.failure}"
+
+
+def _logged(seen: renewal.Seen) -> renewal.Seen:
+    for text in filter(None, (seen.done, seen.failure)):
+        log.warning("%s", text)
+    return seen
 
 
 def _ms(when: dt.datetime) -> int:
