@@ -108,7 +108,7 @@ async def _listen(folder: Path) -> Heard:
         await _until(lambda: {each.content for each in listening.observed} >= ALWAYS)
         await whole.settled()
         await whole.agent.stop()
-        await _until(lambda: listening.observed[-1].payload == b"offline")
+        await _until(lambda: any(each.payload == b"offline" for each in listening.observed))
         keys = {**KeySet.load(whole.keys.gateway_keys).keys}
         keys |= KeySet.load(whole.keys.gateways[whole.gateway].centre_keys).keys
         return Heard(tuple(listening.observed), KeySet(keys))

@@ -47,53 +47,57 @@ def _ordered(whole: Whole, issuer: Issuer, key: SigningKey, epoch: bytes, number
     return command.id
 
 
-async def test_the_centre_changes_its_key_and_revokes_the_old_one(tmp_path: Path) -> None:
-    """The running agent believes the old, both, the new; an old copy of the file changes nothing."""
-    async with Whole(tmp_path) as whole:
-        path = whole.keys.gateways[whole.gateway].centre_keys
-        old, new = load_signing_key(whole.keys.centre_signing_key), make_signing_key(tmp_path / "next.pem", NEXT)
-        before = KeySet.of([trusted(old, CENTRE, CENTRE_EPOCH, CENTRE_ROLES)], revision=1)
-        _install(path, before)
-        await ready(whole)
-        issuer = Issuer(whole)
-        # The old key goes on saying that the centre is there, until it is revoked.
-        both = _revised(before, trusted(new, CENTRE, NEXT_EPOCH, CENTRE_ROLES))
-        _install(path, both)
-        await whole.until(lambda status: status["trust"]["revision"] == both.revision, "the key set with both")
-        by_old = _ordered(whole, issuer, old, CENTRE_EPOCH, await issuer.number())
-        by_new = _ordered(whole, issuer, new, NEXT_EPOCH, 1)
-        for command in (by_old, by_new):
-            await whole.centre.answered(command, "received", PATIENCE_S)
-        after = _revised(both, replace(both.keys[old.key_id], is_revoked=True))
-        _install(path, after)
-        await whole.until(lambda status: status["trust"]["revision"] == after.revision, "the revocation")
-        by_thief = _ordered(whole, issuer, old, CENTRE_EPOCH, await issuer.number())
-        again = _ordered(whole, issuer, new, NEXT_EPOCH, 2)
-        await whole.centre.answered(again, "received", PATIENCE_S)
-        assert whole.centre.answers(by_thief) == []
-        told = (await whole.status())["trust"]
-        assert (told["keys"], told["revoked"], told["failure"]) == (1, 1, None)
-        assert told["refused_revoked"] > 0
-        _install(path, before)
-        told = await whole.until(lambda s: s["trust"]["failure"] and s["trust"], "the older file's refusal")
-        assert (told["revision"], told["revoked"]) == (after.revision, 1)
-
-
-async def test_a_gateways_key_is_revoked_and_nothing_of_it_is_taken(tmp_path: Path) -> None:
+async def _gateways_key_is_revoked_and_given_back(whole: Whole) -> None:
     """The running centre takes what a key signs while it is trusted, counts apart what it signs once it is revoked."""
+    path = whole.keys.gateway_keys
+    await _until(lambda: whole.centre.verified_readings > 0, "readings at the centre")
+    known = KeySet.load(path)
+    revoked = _revised(known, *(replace(key, is_revoked=True) for key in known.keys.values()))
+    _install(path, revoked)
+    await _until(lambda: whole.centre.counts.revoked_keys > 0, "what a revoked key has signed")
+    taken, refused = whole.centre.counts.segments, whole.centre.counts.revoked_keys
+    await _until(lambda: whole.centre.counts.revoked_keys > refused, "more of it")
+    assert whole.centre.counts.segments == taken
+    # It was a mistake, for the sake of this test: what waited meanwhile is on the card, and comes.
+    _install(path, KeySet(known.keys, revoked.revision + 1))
+    await whole.settled()
+    assert whole.centre.counts.segments > taken
+    assert whole.centre.counts.gaps == 0
+
+
+async def _centres_key_is_changed(whole: Whole, issuer: Issuer, old: SigningKey, new: SigningKey) -> None:
+    """The running agent believes the old key, both, the new one; an old copy of the file changes nothing."""
+    path = whole.keys.gateways[whole.gateway].centre_keys
+    before = KeySet.load(path)
+    both = _revised(before, trusted(new, CENTRE, NEXT_EPOCH, CENTRE_ROLES))
+    _install(path, both)
+    await whole.until(lambda status: status["trust"]["revision"] == both.revision, "the key set with both")
+    by_old = _ordered(whole, issuer, old, CENTRE_EPOCH, await issuer.number())
+    by_new = _ordered(whole, issuer, new, NEXT_EPOCH, 1)
+    for command in (by_old, by_new):
+        await whole.centre.answered(command, "received", PATIENCE_S)
+    after = _revised(both, replace(both.keys[old.key_id], is_revoked=True))
+    _install(path, after)
+    await whole.until(lambda status: status["trust"]["revision"] == after.revision, "the revocation")
+    by_thief = _ordered(whole, issuer, old, CENTRE_EPOCH, await issuer.number())
+    again = _ordered(whole, issuer, new, NEXT_EPOCH, 2)
+    await whole.centre.answered(again, "received", PATIENCE_S)
+    assert whole.centre.answers(by_thief) == []
+    told = (await whole.status())["trust"]
+    assert (told["keys"], told["revoked"], told["failure"]) == (1, 1, None)
+    assert told["refused_revoked"] > 0
+    _install(path, before)
+    told = await whole.until(lambda s: s["trust"]["failure"] and s["trust"], "the older file's refusal")
+    assert (told["revision"], told["revoked"]) == (after.revision, 1)
+
+
+async def test_keys_change_while_both_ends_run(tmp_path: Path) -> None:
+    """A gateway's key is revoked and given back at the centre; the centre's is changed, and the old one revoked."""
     async with Whole(tmp_path) as whole:
-        path = whole.keys.gateway_keys
-        await whole.begin()
-        await _until(lambda: whole.centre.verified_readings > 0, "readings at the centre")
-        known = KeySet.load(path)
-        revoked = _revised(known, *(replace(key, is_revoked=True) for key in known.keys.values()))
-        _install(path, revoked)
-        await _until(lambda: whole.centre.counts.revoked_keys > 0, "what a revoked key has signed")
-        taken, refused = whole.centre.counts.segments, whole.centre.counts.revoked_keys
-        await _until(lambda: whole.centre.counts.revoked_keys > refused, "more of it")
-        assert whole.centre.counts.segments == taken
-        # It was a mistake, for the sake of this test: what waited meanwhile is on the card, and comes.
-        _install(path, KeySet(known.keys, revoked.revision + 1))
-        await whole.settled()
-        assert whole.centre.counts.segments > taken
-        assert whole.centre.counts.gaps == 0
+        old, new = load_signing_key(whole.keys.centre_signing_key), make_signing_key(tmp_path / "next.pem", NEXT)
+        key_set = KeySet.of([trusted(old, CENTRE, CENTRE_EPOCH, CENTRE_ROLES)], revision=1)
+        _install(whole.keys.gateways[whole.gateway].centre_keys, key_set)
+        await ready(whole)
+        await _gateways_key_is_revoked_and_given_back(whole)
+        # The old key goes on saying that the centre is there, until it is revoked.
+        await _centres_key_is_changed(whole, Issuer(whole), old, new)
