@@ -170,6 +170,7 @@ class Agent:
         )
         self._booking = Booking(
             store=self._store,
+            receipts=self._sealing.receipts,
             journal=self._journal,
             uplink=self._uplink,
             answering=self._answering,
@@ -291,6 +292,7 @@ class Agent:
                 events=self._events,
                 clock=self._clock,
                 zone=self._zone,
+                fresh=self._keeping.flush,
                 more=(
                     *self._consenting.routes(),
                     self._retention.route(),

@@ -13,7 +13,7 @@ from gateway.app.commanding import Commanding
 from gateway.app.timing import Timing
 from gateway.commands.errors import StorageError as JournalError
 from gateway.commands.journal import Journal
-from gateway.sealing import Store
+from gateway.sealing import Receipts, Store
 from gateway.uplink.worker import Uplink
 from gateway.wire import cose
 from gateway.wire.messages import Heartbeat, Receipt, Resend, TimeReply
@@ -33,6 +33,7 @@ class Booking:
         self,
         *,
         store: Store,
+        receipts: Receipts,
         journal: Journal,
         uplink: Uplink,
         answering: Answering,
@@ -42,6 +43,7 @@ class Booking:
         spawn: Callable[[Coroutine[object, object, None]], None],
     ) -> None:
         self._store = store
+        self._receipts = receipts
         self._journal = journal
         self._uplink = uplink
         self._answering = answering
@@ -72,21 +74,20 @@ class Booking:
         self._spawn(_guarded(self._taken(ranges)))
 
     async def _taken(self, ranges: Mapping[str, Sequence[tuple[int, int]]]) -> None:
-        outbox = self._store.outbox
         for stream, done in ranges.items():
             if stream == ANSWERS:
                 await self._journal.answers_received(self._journal.epoch, 0, done)
             else:
-                await self._store.call(outbox.received, outbox.epoch, stream, 0, done)
                 self._uplink.settled(stream, done)
+                await self._receipts.note(stream, 0, done)
 
     async def _received(self, receipt: Receipt) -> None:
         outbox = self._store.outbox
         if receipt.stream == ANSWERS:
             await self._journal.answers_received(receipt.epoch, receipt.upto, receipt.ranges)
         elif receipt.epoch == outbox.epoch:
-            await self._store.call(outbox.received, receipt.epoch, receipt.stream, receipt.upto, receipt.ranges)
             self._uplink.received(receipt.stream, receipt.upto, receipt.ranges)
+            await self._receipts.note(receipt.stream, receipt.upto, receipt.ranges)
 
     async def _resent(self, resend: Resend) -> None:
         outbox = self._store.outbox
@@ -94,6 +95,7 @@ class Booking:
             await self._journal.answers_again(resend.epoch, resend.first, resend.last)
             self._answering.connected()
         elif resend.epoch == outbox.epoch and self._permits(resend.stream):
+            await self._receipts.book()  # in the order in which they came
             await self._store.call(outbox.resend, resend.epoch, resend.stream, resend.first, resend.last)
             self._uplink.again(resend.stream, resend.first, resend.last)
 

@@ -1,7 +1,8 @@
 """The work of sealing: what was read is committed, and becomes segments, on time.
 
 Every `journal_s` the records of all tiers are committed, at once when something urgent was read and at each quarter of
-an hour; when a tier is due (`cadence`) its rows become segments, each packed and signed once.
+an hour; when a tier is due (`cadence`) its rows become segments, each packed and signed once. What is read while
+nothing of its stream waits becomes a segment in the commit itself, which also books the receipts that came meanwhile.
 """
 
 import asyncio
@@ -10,12 +11,13 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from buffer.errors import StorageDamaged, StorageError, Unsealable
-from buffer.outbox import Place, Row, Segment
+from buffer.outbox import Outbox, Pack, Place, Row, Segment
 from gateway.clock import Clock
 from gateway.outgoing import COARSE, FINE, Outgoing
 from gateway.outgoing.outgoing import Taken
 from gateway.outgoing.scope import tier_of
 from gateway.sealing.cadence import Cadence
+from gateway.sealing.receipts import Noted, Receipts, enter
 from gateway.sealing.records import Records
 from gateway.sealing.signer import Signer
 from gateway.sealing.store import Store
@@ -62,6 +64,7 @@ class Sealing:
         self._alarm = alarm
         self._cadence = Cadence(clock, outgoing.quarters, journal_s=journal_s, seal_s=seal_s, linked=linked)
         self._records = Records(store, signer, clock, outgoing, sealed=sealed)
+        self.receipts = Receipts(store)
         self._wake = asyncio.Event()
         self._unsaved = Unsaved()
         self._owed: set[str] = set()
@@ -161,6 +164,7 @@ class Sealing:
             self._unsaved.add(map(_row, taken), self._marks())
         try:
             await self._take_out()
+            await self._records.schemas()
             await self._commit()
             await self._follow()
         except StorageDamaged:
@@ -191,10 +195,19 @@ class Sealing:
 
     async def _commit(self) -> None:
         rows, marks = self._unsaved.all()
-        if not rows:
+        noted = self.receipts.take()
+        if not rows and not noted:
             return
+        at_once = {row.stream: self._pack for row in rows if tier_of(row.stream) in self._owed}
         stored = self.readings_stored + sum(row.count for row in rows)
-        await self._store.call(self._outbox.commit, rows, {**marks, STORED_MARK: stored})
+        marks = {**marks, STORED_MARK: stored} if rows else {}
+        try:
+            found = await self._store.call(
+                _commit, self._outbox, noted, rows, marks, seal=at_once, utc_ms=self._records.utc_ms()
+            )
+        except BaseException:
+            self.receipts.put_back(noted)
+            raise
         # Nothing was added meanwhile: rows are added here alone.
         self._unsaved.clear()
         self.readings_stored = stored
@@ -203,10 +216,11 @@ class Sealing:
             self.last_commit_ms = fine[-1].last_ms
             if self.unsealed_since_ms is None:
                 self.unsealed_since_ms = fine[0].first_ms
+        for segment in found:
+            self._tell(segment)
 
     async def _follow(self) -> None:
-        """Do what is owed and due once the rows are on the disk: schemas, seals, reports."""
-        await self._records.schemas()
+        """Do what is owed and due once the rows are on the disk: clock records, seals, reports."""
         if self._owed:
             await self._records.clock()
         for tier in sorted(self._owed):
@@ -233,13 +247,16 @@ class Sealing:
                 segment = await self._store.call(self._outbox.seal, stream, self._pack, utc_ms=self._records.utc_ms())
                 if segment is None:
                     break
-                self.sealed_bytes += len(segment.blob)
-                self.sealed_readings += segment.count
-                # Its consent may have ended meanwhile: then it is taken out with the next commit.
-                if self._outgoing.permits(stream):
-                    self._sealed(segment)
+                self._tell(segment)
         if tier == FINE:
             self.unsealed_since_ms = None
+
+    def _tell(self, segment: Segment) -> None:
+        self.sealed_bytes += len(segment.blob)
+        self.sealed_readings += segment.count
+        # Its consent may have ended meanwhile: then it is taken out with the next commit.
+        if self._outgoing.permits(segment.stream):
+            self._sealed(segment)
 
     def _pack(self, place: Place, records: Sequence[bytes]) -> bytes:
         # What an earlier boot left is sealed under its own boot id and schema.
@@ -249,6 +266,21 @@ class Sealing:
         except ValueError as error:
             raise Unsealable(f"{place.stream}: {error}") from error
         return self._signer.sign(place, packing.CONTENT, payload, origin.schema_id)
+
+
+def _commit(  # noqa: PLR0913 - all of one transaction
+    outbox: Outbox,
+    noted: Mapping[str, Noted],
+    rows: Sequence[Row],
+    marks: Mapping[str, int | str],
+    *,
+    seal: Mapping[str, Pack],
+    utc_ms: int | None,
+) -> list[Segment]:
+    """Commit rows and book receipts, on the outbox's thread, in one transaction."""
+    with outbox.together("committing"):
+        enter(outbox, noted)
+        return outbox.commit(rows, marks, seal=seal, utc_ms=utc_ms)
 
 
 def _row(taken: Taken) -> Row:

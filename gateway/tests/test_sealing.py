@@ -228,11 +228,11 @@ async def test_a_stop_in_the_midst_of_a_commit_stores_nothing_twice(
     entered, go_on = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
 
-    def slow(outbox: Outbox, rows: object, marks: object = None) -> None:
+    def slow(outbox: Outbox, rows: object, marks: object = None, **how: object) -> object:
         if rows:
             loop.call_soon_threadsafe(entered.set)
             asyncio.run_coroutine_threadsafe(go_on.wait(), loop).result()
-        commit(outbox, rows, marks)  # type: ignore[arg-type]  # passed on as it came
+        return commit(outbox, rows, marks, **how)  # type: ignore[arg-type]  # passed on as it came
 
     monkeypatch.setattr(Outbox, "commit", slow)
     running = asyncio.create_task(metering.sealing.run())
