@@ -33,6 +33,7 @@ _AGENT = (_SITE, _SOCKET, _TIMEOUT)
 FAMILIES = {
     "commands": "what was ordered, and the opt-out",
     "queue": "what is kept for the centre",
+    "consent": "what each household lets leave the building",
     "config": "the site file",
     "tic": "a meter's customer output",
     "centre": "the other end, for the platform's people",
@@ -155,6 +156,46 @@ COMMANDS = (
         answers.queue_verify,
         "gateway queue verify",
         (_SITE, _JSON),
+    ),
+    Command(
+        "queue purge",
+        "delete what the centre has signed for; what it has not stays",
+        answers.queue_purge,
+        'gateway queue purge --reason "the box moves" --yes',
+        (
+            option("--reason", required=True, metavar="TEXT", help="why; the centre sees it"),
+            option("--yes", action="store_true", help="do it; without, only what it would do is told (exit 7)"),
+            *_AGENT,
+            _JSON,
+        ),
+    ),
+    Command(
+        "consent list",
+        "every household, what it may consent to, and what it has",
+        answers.consent_list,
+        "gateway consent list",
+        (*_AGENT, _JSON),
+    ),
+    *(
+        Command(
+            f"consent {word}",
+            text,
+            answer,
+            f"gateway consent {word} apt-12 research --who Durand --reason {ground}",
+            (
+                option("dwelling", metavar="DWELLING", help="its name in the site file"),
+                option("purpose", metavar="PURPOSE", help="one of its purposes in the site file"),
+                option("--who", required=True, metavar="NAME", help="who says so, for the record: it stays here"),
+                option("--reason", required=True, metavar="TEXT", help="on what ground, for the record: it stays here"),
+                option("--yes", action="store_true", help="do it; without, only what it would do is told (exit 7)"),
+                *_AGENT,
+                _JSON,
+            ),
+        )
+        for word, text, answer, ground in (
+            ("give", "let a household's readings leave for a purpose", answers.consent_give, "form"),
+            ("withdraw", "let nothing more of them leave for it", answers.consent_withdraw, "moved"),
+        )
     ),
     Command(
         "commands list",

@@ -66,7 +66,7 @@ def _in_a_line(command: Command) -> str:
         return f"{command['id']}  {command['text']}"
     end = command["outcome"] or command["state"]
     why = f" ({command['reason']})" if command["reason"] else ""
-    issued = _when(command["issued_utc_ms"])
+    issued = when(command["issued_utc_ms"])
     return (
         f"{command['id']}  {issued}  {end}{why}  {command['percent']} % of {command['target']}, by {command['issuer']}"
     )
@@ -74,7 +74,7 @@ def _in_a_line(command: Command) -> str:
 
 def _word(name: str, value: object) -> str:
     if name.endswith("_utc_ms") and isinstance(value, int):
-        return _when(value)
+        return when(value)
     if isinstance(value, list):
         return ", ".join(map(str, value))
     if isinstance(value, dict):
@@ -82,6 +82,6 @@ def _word(name: str, value: object) -> str:
     return str(value)
 
 
-def _when(utc_ms: int | None) -> str:
+def when(utc_ms: int | None) -> str:
     """Write a moment as ISO 8601 in this machine's time zone."""
     return "time unknown" if utc_ms is None else time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(utc_ms // 1000))

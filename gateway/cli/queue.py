@@ -51,7 +51,7 @@ def stats(door: Door, *, as_json: bool) -> int:
         return OK
     print(f"{found['readings_pending']} readings without a receipt, {found['segments_pending']} segments")
     print(f"{found['journal_rows']} rows wait to be sealed; {found['segments_received']} segments kept with a receipt")
-    print(f"{found['dropped_readings']} readings dropped over the quota")
+    print(f"{found['dropped_readings']} readings dropped over the quota, or damaged on the card")
     print(f"{100 * found['pages_used'] // found['quota_pages']} % of the room used")
     if found["source"] == "file":
         print("read from the file: no agent is at work")
@@ -79,6 +79,22 @@ def peek(site_file: Path, *, as_json: bool, limit: int, stream: str | None) -> i
         )
     if not found:
         print("nothing waits" if stream is None else f"nothing is kept of {stream}")
+    return OK
+
+
+def purge(door: Door, *, reason: str, sure: bool, as_json: bool) -> int:
+    """Delete what the centre has signed for; raise Ended, also where nobody said `--yes`."""
+    if not sure:
+        raise Ended(
+            REFUSED,
+            "this would delete all that the centre has, which exports are made from; what it has not, and the history, "
+            "stay: add --yes",
+        )
+    found = door.post("/v1/queue/purge", {"reason": reason})
+    if as_json:
+        print(json.dumps({"schema": "gateway/queue-purge/1", **found}))
+    else:
+        print(f"{found['segments']} segments deleted")
     return OK
 
 

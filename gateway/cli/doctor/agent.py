@@ -145,7 +145,7 @@ def storing(answer: Answer) -> Finding:
     outbox = answer["outbox"]
     if outbox["failure"] is not None:
         return failed(
-            outbox["failure"], "free some room, or change the card: readings wait in memory for an hour at most"
+            outbox["failure"], "free some room, or change the card: readings wait in memory for some hours at most"
         )
     if outbox["last_commit_ms"] is None:
         return unchecked("nothing was written yet", "wait for the first reading, and see to the meters")
