@@ -233,10 +233,9 @@ class Ours:
         begun = time.process_time()
         await self._sealing.flush(seal=seal, coarse=self._sealing.coarse_is_due())
         if self.receipts:
-            outbox = self.store.outbox
             for stream in dict.fromkeys(segment.stream for segment in self._fresh):
                 last = max(segment.sequence for segment in self._fresh if segment.stream == stream)
-                await self.store.call(outbox.received, outbox.epoch, stream, last, ())
+                await self._sealing.receipts.note(stream, last)
         self._fresh.clear()
         self.kept.cpu_s += time.process_time() - begun
 
