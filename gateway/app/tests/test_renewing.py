@@ -180,9 +180,7 @@ async def test_refused_by_the_broker_the_old_one_serves_on_and_the_new_one_is_tr
     assert not agent.at.next_certificate.exists()
     assert agent.alarms[0] == f"{KIND}: the broker refuses the new certificate, the old one serves on: revoked"
     assert all("ours ends on" in text for text in agent.alarms[1:])
-    before = {request.key for request in agent.asked}
-    await agent.step(6 * HOUR_MS)
-    assert agent.asked[-1].key not in before
+    assert len({request.key for request in agent.asked}) == 2
 
 
 async def test_the_network_says_nothing_about_a_certificate(tmp_path: Path) -> None:
