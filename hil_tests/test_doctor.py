@@ -106,6 +106,7 @@ def site(tmp_path: Path) -> Site:
             "quota_pages": 100,
         },
         "shedding": {"running": []},
+        "certificate": {"state": "ok", "failure": None, "text": "until 2027-11-26, 3 % of its life gone"},
     }
     return Site(tmp_path, keys, file, answer)
 
@@ -241,6 +242,9 @@ FAULTS: list[tuple[str, State, Callable[[Site], Any]]] = [
     ("link", State.WARNING, lambda site: site.answer["link"].update(fallback=True)),
     ("receipts", State.WARNING, lambda site: site.answer["link"].update(receipts="puback")),
     ("metered link", State.WARNING, _spent(5_000_000, "fine", "minute")),
+    ("renewal", State.WARNING, lambda site: site.answer["certificate"].update(state="refused")),
+    ("renewal", State.WARNING, lambda site: site.answer["certificate"].update(failure="the centre gives none")),
+    ("renewal", State.FAILED, lambda site: site.answer["certificate"].update(state="ended")),
     ("clock", State.WARNING, lambda site: site.answer["clock"].update(trusted=False)),
     ("clock", State.WARNING, lambda site: site.answer["clock"]["meters"][0].update(agrees=False, text="an hour apart")),
     ("meters", State.FAILED, _failing_meter),

@@ -31,6 +31,9 @@ def alerts(status: Json, meters: Sequence[Meter], shed: Shedding, *, silent_ms: 
         *(Alert("refusing", about=name) for event in shed.running for name in event.failed),
         *_storage(status["outbox"]),
     ]
+    certificate = status.get("certificate")
+    if certificate is not None and (certificate["state"] == "ended" or certificate["failure"] is not None):
+        found.append(Alert("certificate", grave=certificate["state"] == "ended", detail=certificate["text"]))
     if not status["clock"]["trusted"]:
         found.append(Alert("clock", grave=False))
     if not status["link"]["connected"]:

@@ -70,6 +70,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "La carte est presque pleine de mesures que le centre n’a pas reçues.",
         "The card is nearly full of readings that the centre has not received.",
     ),
+    "alert.certificate": (
+        "Le certificat de la passerelle n’est pas renouvelé.",
+        "The gateway’s certificate is not being renewed.",
+    ),
     "alert.clock": (
         "L’heure n’est pas encore connue : aucun ordre du centre n’est exécuté.",
         "The time is not known yet: no order of the centre is carried out.",

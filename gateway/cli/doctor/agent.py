@@ -74,6 +74,16 @@ def budget(answer: Answer) -> Finding:
     return ok(text)
 
 
+def renewal(answer: Answer) -> Finding:
+    """Tell whether our certificate is renewed in time, and the broker takes what follows it."""
+    told = answer.get("certificate") or {"state": "ok", "failure": None, "text": "an older agent does not tell"}
+    if told["state"] in {"ended", "missing"}:
+        return failed(told["text"], "ask for one by hand: gateway cert csr --new-key")
+    if told["state"] == "refused" or told["failure"] is not None:
+        return warning(told["text"], "the centre's people know why; the one in use goes on until its end")
+    return ok(told["text"])
+
+
 def clock(answer: Answer) -> Finding:
     """Tell whether the wall clock is known well enough for commands, and no meter's clock refutes it."""
     if not answer["clock"]["trusted"]:

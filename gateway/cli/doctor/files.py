@@ -81,7 +81,7 @@ def certificate(case: Case, site: Site) -> Finding:
     try:
         found = x509.load_pem_x509_certificate(path.read_bytes())
     except OSError as error:
-        return _unreadable(path, error, "install this gateway's certificate")
+        return _unreadable(path, error, "enrol: gateway cert csr, then gateway cert install")
     except ValueError:
         return failed(f"{path}: no PEM certificate in it", "install this gateway's certificate")
     names = [str(each.value) for each in found.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)]
@@ -210,13 +210,13 @@ def _aside(path: Path, pattern: str) -> Finding | None:
 def _out_of_date(case: Case, path: Path, starts: dt.datetime, ends: dt.datetime) -> Finding | None:
     """Say what is wrong with a certificate's dates, None where nothing is."""
     if ends < case.now:
-        return failed(f"{path}: expired on {ends:%Y-%m-%d}", "renew it: no connection comes about with it")
+        return failed(f"{path}: expired on {ends:%Y-%m-%d}", "no connection comes about with it: have another issued")
     if starts > case.now:
         return failed(
             f"{path}: valid from {starts:%Y-%m-%d} on, this machine says {case.now:%Y-%m-%d}", "check the clock"
         )
     if ends < case.now + RENEW_WITHIN:
-        return warning(f"{path}: ends on {ends:%Y-%m-%d}", "renew it before")
+        return warning(f"{path}: ends on {ends:%Y-%m-%d}", "ours: gateway cert csr --new-key; else ask who issued it")
     return None
 
 

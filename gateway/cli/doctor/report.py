@@ -54,6 +54,7 @@ CHECKS: Mapping[str, Check] = {
     "link": _with_agent(agent.link),
     "receipts": _with_agent(agent.receipts),
     "metered link": _with_agent(agent.budget),
+    "renewal": _with_agent(agent.renewal),
     "clock": _with_agent(agent.clock),
     "key set in use": _with_agent(agent.trust),
     "meters": _with_agent(agent.meters),

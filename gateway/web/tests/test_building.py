@@ -254,5 +254,16 @@ def test_each_other_trouble_has_its_alert() -> None:
     status["meters"][0]["last_read_ms"] = None
     status["meters"][1] = {**status["meters"][1], "failed": True, "state": "no answer"}
     status["shedding"] = {"link": "init", "running": [saying.running(failed={"charger-1": "timeout"})]}
+    status["certificate"] = {"state": "ended", "failure": None, "text": "ended on 2026-11-26"}
     keys = [key for key, _ in alarmed(status)]
-    assert keys == ["unread", "failing", "refusing", "storage", "lost", "full", "clock", "link"]
+    assert keys == ["unread", "failing", "refusing", "storage", "lost", "certificate", "full", "clock", "link"]
+
+
+@pytest.mark.parametrize(("state", "failure", "told"), [("ok", None, []), ("due", None, []), ("due", "refused", [""])])
+def test_a_certificate_is_an_alert_where_something_stands_in_its_way(
+    state: str, failure: str | None, told: list[str]
+) -> None:
+    """That one is due is nobody's business: the gateway asks by itself."""
+    status = saying.status()
+    status["certificate"] = {"state": state, "failure": failure, "text": "until 2027-11-26"}
+    assert alarmed(status) == [("certificate", each) for each in told]
