@@ -191,8 +191,8 @@ def _shedding(site: Data, folder: Path) -> Iterator[Problem]:
 
 
 _ORDERED = (
-    ("storage", "journal_s", 10, "seal_up_s", 30),
-    ("storage", "journal_s", 10, "seal_down_s", 300),
+    ("storage", "journal_s", 10, "seal_up_s", 10),
+    ("storage", "journal_s", 10, "seal_down_s", 900),
     ("broker", "reconnect_min_s", 1, "reconnect_max_s", 60),
 )
 

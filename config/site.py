@@ -58,8 +58,8 @@ class Storage(Part):
     directory: File = Field(description="the folder for the readings; relative means beside this file")
     quota_mb: int = Field(default=512, ge=16, le=1_000_000, description="most megabytes that kept readings may take")
     journal_s: float = Field(default=10, gt=0, le=60, description="seconds between two writes, lost in a power cut")
-    seal_up_s: Seconds = Field(default=30, description="seconds between two segments while the centre is reached")
-    seal_down_s: Seconds = Field(default=300, description="seconds between two segments while it is not")
+    seal_up_s: Seconds = Field(default=10, description="seconds between two segments while the centre is reached")
+    seal_down_s: Seconds = Field(default=900, description="seconds between two segments while it is not")
     retention_days: int = Field(
         default=90, ge=1, le=366, description="days for which what the centre has is kept here as well"
     )

@@ -72,8 +72,8 @@ class Tempo:
     poll_s: float = 10
     slow_poll_s: float = 60
     journal_s: float = 10
-    seal_up_s: float = 30
-    seal_down_s: float = 300
+    seal_up_s: float = 10
+    seal_down_s: float = 900
     reconnect_max_s: float = 60
     resend_after_s: float = 60
     effect_after_s: float = 60

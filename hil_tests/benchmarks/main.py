@@ -20,7 +20,7 @@ from hil_tests.benchmarks.cost import Cost
 from hil_tests.benchmarks.figure import Figure
 
 IN_SERVICE = Tempo()
-"""Journal 10 s, segments of 30 s, Modbus polled each 10 s and 60 s."""
+"""Journal and segments of 10 s, Modbus polled each 10 s and 60 s."""
 
 HEARTBEAT_S = 30.0
 STARTS = 5

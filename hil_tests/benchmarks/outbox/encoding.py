@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from itertools import islice
 
 from hil_tests.benchmarks.figure import Figure
-from hil_tests.benchmarks.outbox.ours import DOWN_S
+from hil_tests.benchmarks.outbox.ours import DOWN_S, UP_S
 from hil_tests.benchmarks.outbox.proof import fine_segments, judged
 from hil_tests.benchmarks.outbox.rivals import TB_NAME, naive_rows, tb_row
-from hil_tests.benchmarks.outbox.stores import LIVE_DAYS, LIVE_S
+from hil_tests.benchmarks.outbox.stores import LIVE_DAYS
 from hil_tests.benchmarks.outbox.trace import readings, ticks
 from hil_tests.benchmarks.outbox.workshop import Workshop
 
@@ -21,8 +21,8 @@ _SAMPLE = 10_000
 def encoding(shop: Workshop) -> Iterator[Figure]:
     """Tell bytes a reading of the fine tier's signed segments, for each length of a segment."""
     bound = shop.honesty.bound
-    for seal_s, days in ((LIVE_S, LIVE_DAYS), (60, 0.5), (DOWN_S, 1)):
-        kept = shop.kept(seal_s, days, receipts=seal_s == LIVE_S)
+    for seal_s, days in ((UP_S, LIVE_DAYS), (60, 0.5), (300, 1), (DOWN_S, 1)):
+        kept = shop.kept(seal_s, days, receipts=seal_s == UP_S)
         size = kept.blob_bytes(_FINE) / kept.readings
         yield Figure(f"blob_{seal_s:g}_s", round(size, 4), "bytes a reading")
         yield Figure(f"blob_{seal_s:g}_s_over_bound", round(size / bound, 2), "times H", OVER_BOUND.get(int(seal_s)))
@@ -31,7 +31,7 @@ def encoding(shop: Workshop) -> Iterator[Figure]:
             f"blob_{seal_s:g}_s_others", round(coarse / kept.readings, 4), "bytes a reading, all other streams"
         )
     # What is small and not the same would be no feat.
-    database = shop.database(LIVE_S, LIVE_DAYS, receipts=True)
+    database = shop.database(UP_S, LIVE_DAYS, receipts=True)
     key = shop.key
     found = judged(ticks(days=LIVE_DAYS), fine_segments(database), key.key_id, key.private.public_key())
     for name in ("lost", "wrong", "invented"):

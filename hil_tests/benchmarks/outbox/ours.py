@@ -13,6 +13,7 @@ from typing import Self
 
 from buffer.outbox import Segment
 from config.channel import Channel, Quantity
+from config.site import Storage
 from drivers.reading import Reading
 from gateway.acquisition import Acquisition
 from gateway.app.keeping import TOGETHER, Keeping
@@ -27,9 +28,10 @@ from gateway.wire.keys import SigningKey
 from hil_tests.benchmarks.outbox.trace import BEGIN_MS, GROUPS, Tick
 
 GATEWAY = "gw-lyon-017"
-JOURNAL_S = 10
-DOWN_S = 300
-"""Length of a segment while the centre is away."""
+JOURNAL_S: float = Storage.model_fields["journal_s"].default
+UP_S: float = Storage.model_fields["seal_up_s"].default
+DOWN_S: float = Storage.model_fields["seal_down_s"].default
+"""What a site has that says nothing else: the time between commits, the length of a segment live and offline."""
 
 QUOTA_PAGES = 512 * 256
 BOOTED_MS = 60_000
@@ -226,7 +228,7 @@ class Ours:
                 begun = time.process_time()
                 await self._keeping.flush()
                 self.kept.cpu_s += time.process_time() - begun
-            self._journal_due_ms += JOURNAL_S * 1000
+            self._journal_due_ms += int(JOURNAL_S * 1000)
 
     async def _round(self, *, seal: bool) -> None:
         self._urgent = False

@@ -14,8 +14,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from gateway.wire.keys import make_signing_key
-from hil_tests.benchmarks.outbox.ours import DOWN_S, GATEWAY, Ours
-from hil_tests.benchmarks.outbox.stores import LIVE_S, STEADY_PAGES
+from hil_tests.benchmarks.outbox.ours import DOWN_S, GATEWAY, UP_S, Ours
+from hil_tests.benchmarks.outbox.stores import STEADY_PAGES
 from hil_tests.benchmarks.outbox.trace import ticks
 
 _DAYS = 0.25
@@ -75,7 +75,7 @@ class Watch:
 
 async def _watched(folder: Path, *, live: bool) -> None:
     key = make_signing_key(folder / "signing.pem", f"{GATEWAY}-2026")
-    ours = Ours(folder, key, seal_s=LIVE_S if live else DOWN_S, quota_pages=STEADY_PAGES)
+    ours = Ours(folder, key, seal_s=UP_S if live else DOWN_S, quota_pages=STEADY_PAGES)
     async with ours:
         ours.receipts = live
         watch = Watch(ours)

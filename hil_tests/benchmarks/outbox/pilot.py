@@ -22,7 +22,7 @@ from hil_tests.bench.whole import Status, Whole, boot_ms
 from hil_tests.benchmarks.cost import Cost
 from hil_tests.benchmarks.outbox.ours import GATEWAY
 
-TEMPO = Tempo(seal_up_s=10, reconnect_max_s=1)
+TEMPO = Tempo(reconnect_max_s=1)
 """As in service, and back on the line at once."""
 
 ROUND_TRIP_MS = 80

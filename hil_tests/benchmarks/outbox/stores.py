@@ -7,13 +7,10 @@ from pathlib import Path
 
 from hil_tests.benchmarks.figure import Figure
 from hil_tests.benchmarks.outbox.device import Device, NoDevice
-from hil_tests.benchmarks.outbox.ours import DOWN_S, JOURNAL_S, Ours
+from hil_tests.benchmarks.outbox.ours import DOWN_S, JOURNAL_S, UP_S, Ours
 from hil_tests.benchmarks.outbox.rivals import TB_NAME, RowStore, TbStore, changed_rows, naive_rows, tb_moments
 from hil_tests.benchmarks.outbox.trace import BEGIN_MS, readings, ticks
 from hil_tests.benchmarks.outbox.workshop import Workshop, say
-
-LIVE_S = 10.0
-"""Length of a segment while the centre is there: with it a reading is at the centre within 12 s."""
 
 COST_US = 20
 SPOOL_BYTES, SPOOL_UNDER_TB, SPOOL_UNDER_CHANGED = 0.25, 80, 30
@@ -30,7 +27,7 @@ STEADY_PAGES = 192
 
 def cost(shop: Workshop) -> Iterator[Figure]:
     """Tell the CPU time of storing, from `accept` to the last commit, all threads, history included."""
-    for name, seal_s, days, receipts in (("live", LIVE_S, LIVE_DAYS, True), ("offline", DOWN_S, 1, False)):
+    for name, seal_s, days, receipts in (("live", UP_S, LIVE_DAYS, True), ("offline", DOWN_S, 1, False)):
         kept = shop.kept(seal_s, days, receipts=receipts)
         yield Figure(f"store_cost_{name}", round(1e6 * kept.cpu_s / kept.readings, 2), "us CPU a reading", COST_US)
 
@@ -88,7 +85,7 @@ def _written(folder: Path, work: Callable[[Path], None]) -> float:
 
 def _ours(shop: Workshop, folder: Path, *, live: bool) -> None:
     """Store a part of the trace as the agent does."""
-    ours = Ours(folder, shop.key, seal_s=LIVE_S if live else DOWN_S, quota_pages=STEADY_PAGES)
+    ours = Ours(folder, shop.key, seal_s=UP_S if live else DOWN_S, quota_pages=STEADY_PAGES)
 
     async def store() -> None:
         async with ours:
@@ -128,11 +125,12 @@ def _changed(path: Path, days: float) -> None:
     """A transaction each ten seconds, as our journal."""
     store = RowStore(path)
     trace = list(ticks(days=days))
-    due_ms, held = BEGIN_MS + JOURNAL_S * 1000, list[str]()
+    length_ms = int(JOURNAL_S * 1000)
+    due_ms, held = BEGIN_MS + length_ms, list[str]()
     for tick, rows in zip(trace, changed_rows(trace), strict=True):
         if tick.utc_ms >= due_ms:
             store.put(held)
-            due_ms, held = due_ms + JOURNAL_S * 1000, []
+            due_ms, held = due_ms + length_ms, []
         held += rows
     store.put(held)
     store.close()

@@ -14,10 +14,10 @@ from gateway.wire.messages import Receipt
 from hil_tests.bench.pki import CENTRE_EPOCH, CENTRE_KEY_ID
 from hil_tests.benchmarks.figure import Figure
 from hil_tests.benchmarks.outbox import packets
-from hil_tests.benchmarks.outbox.ours import DOWN_S, GATEWAY, Kept
+from hil_tests.benchmarks.outbox.ours import DOWN_S, GATEWAY, UP_S, Kept
 from hil_tests.benchmarks.outbox.packets import PUBACK, Properties
 from hil_tests.benchmarks.outbox.rivals import NAIVE_TOPIC, TB_BATCH, TB_NAME, TB_TOPIC, naive_rows, tb_packs, tb_row
-from hil_tests.benchmarks.outbox.stores import LIVE_DAYS, LIVE_S
+from hil_tests.benchmarks.outbox.stores import LIVE_DAYS
 from hil_tests.benchmarks.outbox.trace import GROUPS, Tick, readings, ticks
 from hil_tests.benchmarks.outbox.workshop import Workshop
 
@@ -37,7 +37,7 @@ def wire(shop: Workshop) -> Iterator[Figure]:
     theirs = {"live": sum(_tb_live(tick) for tick in sample) / count, "offline": _tb_backlog(sample) / count}
     yield Figure("wire_naive", round(sum(map(_naive, sample)) / count, 1), "bytes a reading")
     for mode, seal_s, days, goal, together in (
-        ("live", LIVE_S, LIVE_DAYS, LIVE_UNDER_TB, 1),
+        ("live", UP_S, LIVE_DAYS, LIVE_UNDER_TB, 1),
         ("offline", DOWN_S, 1, OFFLINE_UNDER_TB, _A_RECEIPT),
     ):
         kept = shop.kept(seal_s, days, receipts=mode == "live")
