@@ -287,6 +287,7 @@ class Agent:
                 freshness=self._freshness,
                 latest=self._latest,
                 store=self._store,
+                stats=self._sealing.stats,
                 journal=self._journal,
                 commanding=self._commanding,
                 events=self._events,
@@ -305,7 +306,6 @@ class Agent:
         return Reporting(
             site=self.site,
             clock=self._clock,
-            store=self._store,
             sealing=self._sealing,
             consenting=self._consenting,
             uplink=self._uplink,

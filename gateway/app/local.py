@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import tzinfo
 
 from buffer.errors import StorageError as OutboxError
+from buffer.outbox import Stats
 from config.channel import Channel
 from config.site import Site
 from gateway.app import described, gives, status
@@ -43,6 +44,7 @@ class Sources:
     freshness: Freshness
     latest: Latest
     store: Store
+    stats: Callable[[], Awaitable[Stats]]
     journal: Journal
     commanding: Commanding
     events: Events
@@ -211,7 +213,7 @@ class Local:
     # The queue to the centre, and events
 
     async def _queue(self, _: Call) -> object:
-        stats = await self._from.store.stats()
+        stats = await self._from.stats()
         return {
             "journal_rows": stats.journal_rows,
             "journal_readings": stats.journal_readings,

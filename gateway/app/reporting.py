@@ -15,7 +15,7 @@ from gateway.app.renewing import Renewing
 from gateway.app.trusting import Trusting
 from gateway.clock import Clock
 from gateway.latest import Latest
-from gateway.sealing import Sealing, Store
+from gateway.sealing import Sealing
 from gateway.uplink.worker import Uplink
 
 
@@ -25,7 +25,6 @@ class Reporting:
 
     site: Site
     clock: Clock
-    store: Store
     sealing: Sealing
     consenting: Consenting
     uplink: Uplink
@@ -46,7 +45,7 @@ class Reporting:
     async def status(self) -> status.Json:
         """Give what the control socket serves as /v1/status."""
         now = self.clock.boot_ms()
-        stats = await self.store.stats()
+        stats = await self.sealing.stats()
         return {
             "gateway": self.site.gateway.id,
             "name": self.site.gateway.name,

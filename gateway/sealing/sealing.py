@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from buffer.errors import StorageDamaged, StorageError, Unsealable
-from buffer.outbox import Outbox, Pack, Place, Row, Segment
+from buffer.outbox import Outbox, Pack, Place, Row, Segment, Stats
 from gateway.clock import Clock
 from gateway.outgoing import COARSE, FINE, Outgoing
 from gateway.outgoing.outgoing import Taken
@@ -64,7 +64,7 @@ class Sealing:
         self._alarm = alarm
         self._cadence = Cadence(clock, outgoing.quarters, journal_s=journal_s, seal_s=seal_s, linked=linked)
         self._records = Records(store, signer, clock, outgoing, sealed=sealed)
-        self.receipts = Receipts(store)
+        self.receipts = Receipts(store, clock.boot_ms)
         self._wake = asyncio.Event()
         self._unsaved = Unsaved()
         self._owed: set[str] = set()
@@ -134,6 +134,14 @@ class Sealing:
             self._wake.clear()
             await self._whole_flush(seal=self._cadence.fine_is_due(), coarse=self.coarse_is_due())
 
+    async def stats(self) -> Stats:
+        """Say what the outbox holds; receipts that waited are booked first."""
+        try:
+            await self.receipts.book()
+        except StorageError as error:
+            log.debug("receipts cannot be booked: %s", error)
+        return await self._store.stats()
+
     def coarse_is_due(self) -> bool:
         """Whether it is time to seal minutes and indexes."""
         return self._cadence.coarse_is_due()
@@ -142,6 +150,7 @@ class Sealing:
         """Commit all there is, the minutes that run included: the process ends."""
         self._outgoing.end()
         await self.flush(seal=False)
+        await self.stats()
 
     async def _whole_flush(self, *, seal: bool, coarse: bool) -> None:
         """Flush, and if cancelled in its midst end it first: what the disk has must not be taken for unsaved."""
@@ -195,7 +204,7 @@ class Sealing:
 
     async def _commit(self) -> None:
         rows, marks = self._unsaved.all()
-        noted = self.receipts.take()
+        noted = self.receipts.take() if self.receipts.due else {}
         if not rows and not noted:
             return
         at_once = {row.stream: self._pack for row in rows if tier_of(row.stream) in self._owed}

@@ -125,6 +125,7 @@ async def serving(folder: Path) -> AsyncIterator[Agent]:
         freshness=Freshness({EAST.name: 10_000, TEXT.name: None, UNREAD.name: 30_000, ROOM.name: 30_000}, {}),
         latest=latest,
         store=store,
+        stats=store.stats,
         journal=journal,
         commanding=cast("Commanding", orders),
         events=Events(clock.boot_ms),
