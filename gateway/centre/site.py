@@ -43,16 +43,9 @@ class CentreItself(Part):
     database: File
     authority: File | None = Field(default=None, description="the folder of an authority that renews certificates")
     passphrase_file: File | None = Field(default=None, description="a file whose first line opens that authority")
+    certificate_days: float = Field(default=398, gt=0, le=3650, description="how long a renewed certificate lasts")
     heartbeat_s: float = Field(default=30, ge=1, le=60, description="seconds between two heartbeats")
     gap_after_s: float = Field(default=5, ge=0.1, le=600, description="seconds after which a gap is asked for")
-
-
-class CentreAuthority(Part):
-    """The authority from which certificates of gateways are renewed; without it, somebody else sees to that."""
-
-    folder: File = Field(description="the folder of `gateway centre ca`")
-    passphrase_file: File | None = Field(default=None, description="the first line of it opens the authority's key")
-    days: float = Field(default=398, gt=0, le=3650, description="how long a renewed certificate lasts")
 
 
 class CentreSite(Part):
@@ -60,7 +53,6 @@ class CentreSite(Part):
 
     centre: CentreItself
     broker: CentreBroker
-    authority: CentreAuthority | None = None
 
     def settings(self) -> CentreSettings:
         """Give what a `Centre` takes."""

@@ -48,6 +48,7 @@ class Wanted:
     as_csv: bool = False
     postgres: str | None = None
     gateway: str | None = None
+    tiers: frozenset[str] | None = None
     everything: bool = False
     patience_s: float = 60.0
     count: int | None = None
@@ -62,7 +63,7 @@ def listen(config: Path, wanted: Wanted) -> int:
     has_window = not (wanted.as_json or wanted.as_csv or wanted.count) and _is_window()
     logging.basicConfig(level=logging.CRITICAL if has_window else logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
-        sink = None if wanted.postgres is None else _sink(settings.database, wanted.postgres)
+        sink = None if wanted.postgres is None else _sink(settings.database, wanted.postgres, wanted.tiers)
         centre = Centre(settings, _handlers(found.centre))
         return asyncio.run(_serve(centre, settings, sink, wanted, has_window=has_window))
     except (KeyFileError, SinkUnusable, AuthorityError) as error:
@@ -80,15 +81,15 @@ def _handlers(found: CentreItself) -> dict[str, Handler]:
     if found.authority is None:
         return {}
     passphrase = Safe(found.authority, found.passphrase_file).passphrase() if found.passphrase_file else None
-    return {Issuing.CONTENT: Issuing(found.authority, passphrase=passphrase)}
+    return {Issuing.CONTENT: Issuing(found.authority, passphrase=passphrase, days=found.certificate_days)}
 
 
-def _sink(database: Path, conninfo: str) -> "Sink":
+def _sink(database: Path, conninfo: str, tiers: frozenset[str] | None) -> "Sink":
     try:
         from gateway.centre.sink import Sink  # noqa: PLC0415 - an extra, which not every centre has
     except ImportError as error:
         raise Ended(USAGE, "--postgres needs psycopg: pip install 'building-gateway[postgres]'") from error
-    sink = Sink(database, conninfo)
+    sink = Sink(database, conninfo, tiers)
     try:
         sink.check()
     except SinkUnavailable as error:
@@ -111,7 +112,7 @@ async def _serve(
             if sink is not None:
                 works.append(_threaded(sink.run, stop))
             if has_window:
-                newest = Newest(settings.database, wanted.gateway)
+                newest = Newest(settings.database, wanted.gateway, wanted.tiers)
                 works += [
                     _threaded(newest.run, stop),
                     asyncio.ensure_future(window.show(lambda: _picture(centre, settings, sink, newest), ended)),
@@ -137,6 +138,7 @@ def _printer(database: Path, wanted: Wanted) -> Printer:
         database,
         lines,
         gateway=wanted.gateway,
+        tiers=wanted.tiers,
         everything=wanted.everything,
         patience_s=wanted.patience_s,
         count=wanted.count,
