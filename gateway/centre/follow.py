@@ -53,24 +53,30 @@ class _Position:
     held_since_s: float | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """What is followed: `everything` in the store, or what comes from now on; of one `gateway`, of some `tiers`.
+
+    A tier is the first word of a stream's name; None: all. `patience_s`: so long a stream is held back.
+    """
+
+    everything: bool = False
+    gateway: str | None = None
+    tiers: frozenset[str] | None = None
+    patience_s: float = PATIENCE_S
+
+    def shows(self, stream: str) -> bool:
+        """Tell whether a stream is of its tiers."""
+        return self.tiers is None or stream.partition(".")[0] in self.tiers
+
+
 class Follower:
     """Reads the store again and again; use it in the thread that made it, and close it. Raises sqlite3.Error."""
 
-    def __init__(
-        self,
-        path: Path,
-        *,
-        everything: bool = False,
-        gateway: str | None = None,
-        patience_s: float = PATIENCE_S,
-        now_s: Callable[[], float] = time.monotonic,
-    ) -> None:
-        """Begin with what comes from now on, or with `everything` that the store holds; of one gateway where told."""
+    def __init__(self, path: Path, view: View, *, now_s: Callable[[], float] = time.monotonic) -> None:
         self._opened = read_only(path)
         self._database: sqlite3.Connection = self._opened.__enter__()
-        self._everything = everything
-        self._gateway = gateway
-        self._patience_s = patience_s
+        self._view = view
         self._now_s = now_s
         self._positions: dict[int, _Position] = {}
         self._alarms = self._dropped = 0
@@ -78,7 +84,7 @@ class Follower:
         self._given_up: set[tuple[str, bytes]] = set()
         self.held = 0
         """Streams that were held back at the last look."""
-        if not everything:
+        if not view.everything:
             for number, _ in self._streams():
                 self._positions[number] = _Position(islands.upto(self._database, number))
             self._alarms = self._highest("alarm")
@@ -139,7 +145,7 @@ class Follower:
         now = self._now_s()
         if position.held_since_s is None:
             position.held_since_s = now
-        if what in self._given_up or now - position.held_since_s >= self._patience_s:
+        if what in self._given_up or now - position.held_since_s >= self._view.patience_s:
             if what is not None:
                 self._given_up.add(what)
             return True
@@ -148,15 +154,16 @@ class Follower:
 
     def _streams(self) -> list[tuple[int, StreamKey]]:
         rows = self._database.execute(
-            "SELECT id, gateway, epoch, name FROM stream WHERE ?1 IS NULL OR gateway = ?1 ORDER BY id", (self._gateway,)
+            "SELECT id, gateway, epoch, name FROM stream WHERE ?1 IS NULL OR gateway = ?1 ORDER BY id",
+            (self._view.gateway,),
         ).fetchall()
-        return [(number, (gateway, epoch, name)) for number, gateway, epoch, name in rows]
+        return [(number, (gateway, epoch, name)) for number, gateway, epoch, name in rows if self._view.shows(name)]
 
     def _new_alarms(self) -> Iterator[Alarmed]:
         rows = self._database.execute(
             "SELECT id, gateway, arrived_utc_ms, payload FROM alarm WHERE id > ?1 AND (?2 IS NULL OR gateway = ?2)"
             " ORDER BY id LIMIT 1000",
-            (self._alarms, self._gateway),
+            (self._alarms, self._view.gateway),
         ).fetchall()
         for number, gateway, when, payload in rows:
             self._alarms = number
@@ -167,7 +174,7 @@ class Follower:
             "SELECT dropped.id, gateway, epoch, name, first, last, count, reason FROM dropped"
             " JOIN stream ON stream.id = stream WHERE dropped.id > ?1 AND (?2 IS NULL OR gateway = ?2)"
             " ORDER BY dropped.id LIMIT 1000",
-            (self._dropped, self._gateway),
+            (self._dropped, self._view.gateway),
         ).fetchall()
         for number, *row in rows:
             self._dropped = number

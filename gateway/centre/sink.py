@@ -61,9 +61,13 @@ def checked(conninfo: str) -> str:
 class Sink:
     """Writes one store into one database; `run` is for a thread of its own."""
 
-    def __init__(self, store: Path, conninfo: str) -> None:
-        """Take libpq's connection string; "" leaves all to its environment and service files. Raises SinkUnusable."""
+    def __init__(self, store: Path, conninfo: str, tiers: frozenset[str] | None = None) -> None:
+        """Take libpq's connection string; "" leaves all to its environment and service files. Raises SinkUnusable.
+
+        Only readings of some `tiers` are written, where these are told.
+        """
         self._store = store
+        self._tiers = tiers
         self._conninfo = checked(conninfo)
         self.state = SinkState()
 
@@ -89,7 +93,7 @@ class Sink:
 
     def _written(self, ended: threading.Event) -> None:
         with _told(self._store), psycopg.connect(self._conninfo, autocommit=True) as connection:
-            source = Source(self._store)
+            source = Source(self._store, self._tiers)
             try:
                 self._serve(connection, source, ended)
             finally:

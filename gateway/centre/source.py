@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gateway.centre import decode
 from gateway.centre.decode import Decoded
-from gateway.centre.follow import DroppedRange
+from gateway.centre.follow import DroppedRange, View
 from gateway.centre.tables import read_only
 from gateway.wire.errors import MalformedMessage
 from gateway.wire.messages import Alarm, ClockRecord
@@ -65,7 +65,9 @@ class Page:
 class Source:
     """Reads one store; use it in the thread that made it, and close it. Raises sqlite3.Error."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, tiers: frozenset[str] | None = None) -> None:
+        """Open the store; of segments only those of some tiers are given, where these are told."""
+        self._view = View(tiers=tiers)
         self._opened = read_only(path)
         self._database: sqlite3.Connection = self._opened.__enter__()
         self.identity: bytes = self._database.execute("SELECT id FROM identity").fetchone()[0]
@@ -106,6 +108,8 @@ class Source:
         return None if row is None else next(self._one(row[0], key, sequence), None)
 
     def _one(self, stream: int, key: tuple[str, bytes, str], sequence: int) -> Iterator[Decoded]:
+        if not self._view.shows(key[2]):
+            return iter(())
         return decode.between(self._database, key, stream, sequence, sequence)
 
     def _waited(self, gateway: str, schema: bytes, before: int) -> Iterator[Decoded]:

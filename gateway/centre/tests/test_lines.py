@@ -10,8 +10,9 @@ import pytest
 from config.channel import Channel, Quantity
 from drivers.reading import Quality, Reading
 from gateway.centre import decode
-from gateway.centre.follow import Alarmed, DroppedRange, Event, Follower
+from gateway.centre.follow import Alarmed, DroppedRange, Event, Follower, View
 from gateway.centre.lines import Csv, Json, exact, iso
+from gateway.centre.source import Progress, Source
 from gateway.centre.store import Store
 from gateway.centre.tests.speaker import EPOCH, Speaker
 from gateway.wire.gaps import BOUND_MS
@@ -57,7 +58,8 @@ class Given:
         )
 
     def follower(self, *, everything: bool = True, patience_s: float = 10.0) -> Follower:
-        return Follower(self.path, everything=everything, patience_s=patience_s, now_s=lambda: self.now_s)
+        view = View(everything=everything, patience_s=patience_s)
+        return Follower(self.path, view, now_s=lambda: self.now_s)
 
 
 @pytest.fixture(name="given")
@@ -121,6 +123,26 @@ def test_a_boot_without_a_clock_is_waited_for_once(given: Given) -> None:
     assert numbers(list(patient.look())) == [1, 2, 3]
     patient.close()
     hasty.close()
+
+
+def test_other_tiers_are_left_out(given: Given) -> None:
+    """A tier is the first word of a stream's name, a dwelling's too."""
+    recorder = Recorder(SCHEMA, BOOT)
+    recorder.add([Reading(ENERGY, 1, 1_000)])
+    record = recorder.take()
+    assert record is not None
+    payload = pack([record.payload])
+    streams = ("fine", "minute", "minute.apt-1.research", "index")
+    given.commit(given.schema(), given.clock())
+    given.commit(*(given.speaker.say(each, 1, CONTENT, payload, schema=SCHEMA.id) for each in streams))
+    follower = Follower(given.path, View(everything=True, tiers=frozenset({"minute"})))
+    assert [each.stream for each in follower.look() if isinstance(each, decode.Decoded)] == [*streams[1:3]]
+    follower.close()
+    source = Source(given.path, frozenset({"index"}))
+    page = source.page(Progress())
+    assert page is not None
+    assert [each.stream for each in page.items if isinstance(each, decode.Decoded)] == ["index"]
+    source.close()
 
 
 def test_it_begins_with_what_comes(given: Given) -> None:

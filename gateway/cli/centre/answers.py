@@ -7,18 +7,17 @@ import argparse
 
 def listen(options: argparse.Namespace) -> int:
     """Answer `gateway centre listen`."""
+    from gateway.centre.follow import View
     from gateway.cli.centre.listen import Wanted
     from gateway.cli.centre.listen import listen as answer
 
-    wanted = Wanted(
-        as_json=options.json,
-        as_csv=options.csv,
-        postgres=options.postgres,
-        gateway=options.gateway,
+    view = View(
         everything=options.everything,
+        gateway=options.gateway,
+        tiers=None if options.tier is None else frozenset(options.tier),
         patience_s=options.patience,
-        count=options.count,
     )
+    wanted = Wanted(as_json=options.json, as_csv=options.csv, postgres=options.postgres, view=view, count=options.count)
     return answer(options.config, wanted)
 
 

@@ -12,6 +12,7 @@ _SITE = option(
     metavar="CENTRE",
     help="the centre's file (default %(default)s)",
 )
+TIERS = ("fine", "minute", "index")
 _JSON = option("--json", action="store_true", help='one JSON object, whose "schema" tells its version')
 _STRICT = option("--strict", action="store_true", help="end with 1 where anything is missing, doubled or waits")
 _GATEWAY = option("--gateway", metavar="ID", help="only of this one (default: all)")
@@ -34,6 +35,12 @@ CENTRE = (
                 help="write readings to PostgreSQL too; as libpq knows it (service=NAME), alone: by its environment",
             ),
             _GATEWAY,
+            option(
+                "--tier",
+                action="append",
+                choices=TIERS,
+                help="only readings of this tier; again for more (default: all)",
+            ),
             option("--all", dest="everything", action="store_true", help="lines begin with all that the store holds"),
             option(
                 "--patience",

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from gateway.centre.ca.authority import AuthorityError
 from gateway.centre.errors import CentreError, SinkUnavailable, SinkUnusable
+from gateway.centre.follow import View
 from gateway.centre.issuing import Issuing
 from gateway.centre.lines import Csv, Json, Lines
 from gateway.centre.service import Centre, Handler
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _ENDS_S = 5.0
+_ALL = View()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +49,7 @@ class Wanted:
     as_json: bool = False
     as_csv: bool = False
     postgres: str | None = None
-    gateway: str | None = None
-    tiers: frozenset[str] | None = None
-    everything: bool = False
-    patience_s: float = 60.0
+    view: View = _ALL
     count: int | None = None
 
 
@@ -63,7 +62,7 @@ def listen(config: Path, wanted: Wanted) -> int:
     has_window = not (wanted.as_json or wanted.as_csv or wanted.count) and _is_window()
     logging.basicConfig(level=logging.CRITICAL if has_window else logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
-        sink = None if wanted.postgres is None else _sink(settings.database, wanted.postgres, wanted.tiers)
+        sink = None if wanted.postgres is None else _sink(settings.database, wanted.postgres, wanted.view.tiers)
         centre = Centre(settings, _handlers(found.centre))
         return asyncio.run(_serve(centre, settings, sink, wanted, has_window=has_window))
     except (KeyFileError, SinkUnusable, AuthorityError) as error:
@@ -112,7 +111,7 @@ async def _serve(
             if sink is not None:
                 works.append(_threaded(sink.run, stop))
             if has_window:
-                newest = Newest(settings.database, wanted.gateway, wanted.tiers)
+                newest = Newest(settings.database, wanted.view)
                 works += [
                     _threaded(newest.run, stop),
                     asyncio.ensure_future(window.show(lambda: _picture(centre, settings, sink, newest), ended)),
@@ -134,15 +133,7 @@ async def _set(event: asyncio.Event) -> None:
 
 def _printer(database: Path, wanted: Wanted) -> Printer:
     lines: Lines = Json() if wanted.as_json else Csv() if wanted.as_csv else Plain()
-    return Printer(
-        database,
-        lines,
-        gateway=wanted.gateway,
-        tiers=wanted.tiers,
-        everything=wanted.everything,
-        patience_s=wanted.patience_s,
-        count=wanted.count,
-    )
+    return Printer(database, lines, wanted.view, wanted.count)
 
 
 def _picture(centre: Centre, settings: CentreSettings, sink: "Sink | None", newest: Newest) -> Picture:

@@ -3,11 +3,11 @@
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gateway.centre.decode import Decoded
-from gateway.centre.follow import Alarmed, Follower
+from gateway.centre.follow import Alarmed, Follower, View
 from gateway.centre.lines import exact, state
 from gateway.cli.centre.view import Row
 
@@ -26,16 +26,16 @@ class _Value:
 class Newest:
     """Follows the store at once, backlog or not; `run` is for a thread, the rest for whoever draws."""
 
-    def __init__(self, database: Path, gateway: str | None) -> None:
+    def __init__(self, database: Path, view: View) -> None:
         self._database = database
-        self._gateway = gateway
+        self._view = replace(view, everything=False, patience_s=0)
         self._values: dict[tuple[str, str], _Value] = {}
         self._alarms: deque[str] = deque(maxlen=2)
         self.segments = 0
 
     def run(self, stop: threading.Event) -> None:
         """Follow until told to stop."""
-        follower = Follower(self._database, gateway=self._gateway, patience_s=0)
+        follower = Follower(self._database, self._view)
         try:
             while not stop.wait(_LOOK_S):
                 for event in follower.look():

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gateway.centre.decode import Decoded
-from gateway.centre.follow import Alarmed, Event, Follower
+from gateway.centre.follow import Alarmed, Event, Follower, View
 from gateway.centre.lines import Lines, iso
 from gateway.centre.tables import is_unavailable
 
@@ -44,29 +44,16 @@ class Plain:
 class Printer:
     """Prints to standard output; `run` is for a thread, and ends after `count` segments where that is told."""
 
-    def __init__(  # noqa: PLR0913 - what is shown, each named
-        self,
-        database: Path,
-        lines: Lines,
-        *,
-        gateway: str | None,
-        everything: bool,
-        patience_s: float,
-        count: int | None,
-    ) -> None:
+    def __init__(self, database: Path, lines: Lines, view: View, count: int | None) -> None:
         self._database = database
-        self._gateway = gateway
-        self._everything = everything
-        self._patience_s = patience_s
         self._lines = lines
+        self._view = view
         self._left = count
 
     def run(self, stop: threading.Event) -> None:
         """Print until told to stop; raise BrokenPipeError where nobody reads any more."""
         # Here, and not before: SQLite's connections are their thread's.
-        follower = Follower(
-            self._database, everything=self._everything, gateway=self._gateway, patience_s=self._patience_s
-        )
+        follower = Follower(self._database, self._view)
         try:
             self._write(self._lines.head())
             while not stop.is_set() and self._left != 0:
