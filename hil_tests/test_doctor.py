@@ -106,6 +106,7 @@ def site(tmp_path: Path) -> Site:
             "quota_pages": 100,
         },
         "shedding": {"running": []},
+        "trust": {"failure": None, "refused_revoked": 0, "text": "1 keys, revision 2"},
         "certificate": {"state": "ok", "failure": None, "text": "until 2027-11-26, 3 % of its life gone"},
     }
     return Site(tmp_path, keys, file, answer)
@@ -242,6 +243,8 @@ FAULTS: list[tuple[str, State, Callable[[Site], Any]]] = [
     ("link", State.WARNING, lambda site: site.answer["link"].update(fallback=True)),
     ("receipts", State.WARNING, lambda site: site.answer["link"].update(receipts="puback")),
     ("metered link", State.WARNING, _spent(5_000_000, "fine", "minute")),
+    ("key set in use", State.FAILED, lambda site: site.answer["trust"].update(failure="revision 1, 2 was trusted")),
+    ("key set in use", State.WARNING, lambda site: site.answer["trust"].update(refused_revoked=1)),
     ("renewal", State.WARNING, lambda site: site.answer["certificate"].update(state="refused")),
     ("renewal", State.WARNING, lambda site: site.answer["certificate"].update(failure="the centre gives none")),
     ("renewal", State.FAILED, lambda site: site.answer["certificate"].update(state="ended")),
