@@ -43,6 +43,9 @@ RUNNING = f"""
     SELECT minute, covered, estimated, {VALUES} FROM history_minute
     WHERE minute >= ? AND minute < ? AND channel = ? ORDER BY minute
 """
+HOUR_PACKED = "SELECT minutes FROM history_hour WHERE hour = ? AND channel = ?"
+HOUR_RUNNING = "SELECT minute FROM history_minute WHERE minute >= ? AND minute < ? AND channel = ?"
+DAY_SPAN = "SELECT first_at, last_at FROM history_day WHERE day = ? AND channel = ?"
 _EDGE = "SELECT {}, {} FROM {} WHERE channel = ?1 AND {} ORDER BY {} LIMIT 1"
 _AT_FIRST, _AT_LAST = "day * 1440 + first_at", "day * 1440 + last_at"
 BEFORE_DAY = _EDGE.format(_AT_LAST, "last", "history_day", f"{_AT_LAST} < ?2 AND day <= ?2 / 1440 + 1", "day DESC")

@@ -73,16 +73,19 @@ class Reader:
             rows = self._db.execute("SELECT name, last_sequence, last_digest FROM stream ORDER BY id").fetchall()
         return [Stream(*row) for row in rows]
 
-    def kept(self, stream: str, *, sealed_from_ms: int = 0, newest_first: bool = False) -> Iterator[Kept]:
+    def kept(
+        self, stream: str, *, sealed_from_ms: int = 0, newest_first: bool = False, after: int = 0
+    ) -> Iterator[Kept]:
         """Give what is kept of a stream, by its numbers, one after another, or from the newest back.
 
-        With `sealed_from_ms` (UTC), only what was sealed from then on, or at a time that is not known.
+        With `sealed_from_ms` (UTC), only what was sealed from then on, or at a time that is not known; with `after`,
+        only what has a higher number.
         """
         with self._errors():
             ids = self._db.execute(
                 "SELECT segment.id FROM segment JOIN stream ON stream.id = segment.stream WHERE name = ?"
-                " AND coalesce(utc_ms, ?) >= ? ORDER BY sequence",
-                (stream, sealed_from_ms, sealed_from_ms),
+                " AND coalesce(utc_ms, ?) >= ? AND sequence > ? ORDER BY sequence",
+                (stream, sealed_from_ms, sealed_from_ms, after),
             ).fetchall()
         for (number,) in reversed(ids) if newest_first else ids:
             with self._errors():

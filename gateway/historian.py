@@ -12,10 +12,11 @@ from datetime import tzinfo
 
 from buffer.history import VALUE_MOST, Jump, Minute, Rollup
 from buffer.rollup import COVERED_MOST
-from drivers.reading import Quality, Reading
+from drivers.reading import Quality
 from gateway.clock import Correlation
 from gateway.counting import Reach, jumps
 from gateway.periods import day_number
+from gateway.wire.record import Read
 
 MINUTE_MS = 60_000
 MOST_HELD = 10_000
@@ -63,7 +64,7 @@ class Historian:
         """Take the minute and value of each channel's newest reading that an earlier process stored."""
         self._newest = {**newest, **self._newest}
 
-    def accept(self, readings: Sequence[Reading]) -> None:
+    def accept(self, readings: Sequence[Read]) -> None:
         """Take the Readings of one tick."""
         minute = (readings[0].boot_ms + (self._offset_ms or 0)) // MINUTE_MS
         rows = self._open.get(minute)
@@ -71,7 +72,7 @@ class Historian:
             rows = self._open[minute] = {}
         for reading in readings:
             value = reading.value
-            if value.__class__ is not int or reading.quality is Quality.SUSPECT:
+            if value.__class__ is not int or reading.quality == Quality.SUSPECT:
                 continue
             assert isinstance(value, int)  # noqa: S101 - for mypy, which does not know the faster test above
             row = rows.get(reading.channel.name)
@@ -84,7 +85,7 @@ class Historian:
                     self._change(reading.channel.name, row, value)
                 row.sum += value
                 row.count += 1
-            if reading.quality is Quality.ESTIMATED:
+            if reading.quality == Quality.ESTIMATED:
                 row.estimated = True
 
     def _change(self, channel: str, row: _Open, value: int) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import random
 import sqlite3
 import time
 from pathlib import Path
@@ -89,6 +90,30 @@ async def test_the_history_survives_the_end_of_the_agent(tmp_path: Path) -> None
         (day, *values) = (await ask(whole, f"/v1/history/{EAST}?resolution=day"))["rows"][-1]
         assert len(day) == len("2026-01-01")
         assert values[1] == found["rows"][-1][2]
+        # The card spoils a page of it: what waits for the centre stays whole, and the history is made again from that.
+        await whole.agent.stop()
+        spoil(whole.state / "outbox.db", "history_day")
+        await whole.agent.start()
+        await whole.until(lambda status: status["clock"]["trusted"], "a trusted clock")
+        await whole.until(lambda status: status["history"]["made_again"] is None, "the history made again")
+        again = await ask(whole, f"/v1/history/{EAST}")
+        assert again["rows"][0][:1] + again["rows"][0][3:4] == found["rows"][0][:1] + found["rows"][0][3:4]
+        assert (await ask(whole, f"/v1/history/{EAST}?resolution=day"))["rows"][-1][1] == values[0]
+        alarms = await _alarms(whole)
+        assert any("the history was damaged" in text for _, text in alarms)
+        await whole.settled()
+        assert whole.centre.counts.chain_breaks == 0
+
+
+def spoil(path: Path, table: str) -> None:
+    """Fill a page of a table with noise, as a worn card does."""
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        (page,) = connection.execute(
+            "SELECT max(pageno) FROM dbstat WHERE name = ? AND pagetype = 'leaf'", (table,)
+        ).fetchone()
+    content = bytearray(path.read_bytes())
+    content[(page - 1) * 4096 : page * 4096] = random.Random(1).randbytes(4096)
+    path.write_bytes(content)
 
 
 async def test_readings_are_heard_as_they_come(tmp_path: Path) -> None:

@@ -24,12 +24,13 @@ from gateway.app.consenting import Consenting
 from gateway.app.devices import Devices, devices
 from gateway.app.freshness import Freshness
 from gateway.app.inbound import Inbound as Centre
-from gateway.app.keeping import Keeping
+from gateway.app.keeping import Keeping, kept_hours
 from gateway.app.linking import Spooled, books, kept, uplink_settings
 from gateway.app.local import READINGS, Local, Sources
 from gateway.app.meterclock import MeterClock
 from gateway.app.metering import Metering
-from gateway.app.opening import damage, open_store
+from gateway.app.opening import OUTBOX, damage, open_store
+from gateway.app.rebuilding import Rebuilding
 from gateway.app.recording import Recording
 from gateway.app.reporting import Reporting
 from gateway.app.retention import Retention
@@ -84,8 +85,19 @@ class Agent:
         )
         self._sealing = self._recording.sealing
         self._zone = zone_of(site.gateway.timezone)
-        self._historian = Historian(self._zone, reaches(self._channels, self._freshness.channels))
-        self._keeping = Keeping(self._historian, self._store, self._clock)
+        reach, hours_kept = reaches(self._channels, self._freshness.channels), kept_hours(site.storage.retention_days)
+        self._historian = Historian(self._zone, reach)
+        self._keeping = Keeping(self._historian, self._store, self._clock, hours_kept=hours_kept)
+        self._rebuilding = Rebuilding(
+            site.storage.directory / OUTBOX,
+            self._store,
+            self._clock,
+            self._zone,
+            reach,
+            hours_kept=hours_kept,
+            settled_s=2 * site.storage.seal_down_s + site.storage.journal_s,
+            given_up=lambda: self._historian.given_up,
+        )
         self._events = Events(boot_ms)
         self._renewing = certifying.renewing(
             site,
@@ -182,7 +194,7 @@ class Agent:
         self._centre = Centre(self._id, self._trusting, self._booking, self._trusting.refused)
         self._configured = Configured(self._id, self._trusting, self._renewing, self._trusting.refused)
         moved = {"readings": self._store.outbox.moved_aside, "commands": self._journal.moved_aside}
-        for text in damage(self.site, **moved):
+        for text in damage(self.site, **moved, rescued=self._store.outbox.rescued):
             self._alarms.tell("storage", text)
         control = ControlServer(
             self.site.control.socket,
@@ -198,6 +210,7 @@ class Agent:
                 group.create_task(control.run(), name="control")
                 group.create_task(self._sealing.run(), name="sealing")
                 group.create_task(self._store.watch(), name="damage")
+                group.create_task(self._rebuilding.run(), name="the history made again")
                 group.create_task(self._keeping.run(), name="history")
                 group.create_task(self._retention.run(), name="retention")
                 group.create_task(self._alarms.run(), name="alarms")
@@ -318,6 +331,7 @@ class Agent:
             trusting=self._trusting,
             renewing=self._renewing,
             centre=self._centre,
+            remembering=lambda: status.history(self._keeping, self._historian, self._rebuilding),
         )
 
 

@@ -115,11 +115,13 @@ _CERTIFICATE = table(
 RENEWED = table(asked={"const": True}, text=TEXT)
 
 WAITING = table(**_WHO, missing=many(TEXT))
+_PLACE = table(stream=TEXT, sequence=COUNT, last=COUNT)
 STATUS = table(
     **_WHO,
     clock=_CLOCK,
     link=_LINK,
     outbox=_OUTBOX,
+    history=table(text=TEXT, failure=maybe(TEXT), given_up=COUNT, made_again=maybe(_PLACE)),
     consents=table(dwellings=COUNT, consented=COUNT),
     shedding=table(link=one_of(*CONTROL), admits=FLAG, running=many(_SHED), text=TEXT),
     trust=_TRUST,

@@ -27,16 +27,23 @@ _HOUR_MS = 3_600_000
 _DAY_MS = 24 * _HOUR_MS
 
 
+def kept_hours(retention_days: int) -> int:
+    """Give for how many hours minutes are kept: 31 days, or as long as readings are."""
+    return min(HOURS_KEPT, 24 * retention_days + 1)
+
+
 class Keeping:
     """Keeps the history of `historian` in `store`; what a disk refuses is given to it again the next time."""
 
-    def __init__(self, historian: Historian, store: Store, clock: Clock) -> None:
+    def __init__(self, historian: Historian, store: Store, clock: Clock, *, hours_kept: int = HOURS_KEPT) -> None:
         self._historian = historian
         self._store = store
         self._clock = clock
+        self._hours_kept = hours_kept
         self._pruned_hour: int | None = None
-        self._failing = False
         self._flushing = asyncio.Lock()
+        self.failure: str | None = None
+        """Why the disk did not take the last minutes."""
 
     async def run(self) -> None:
         """Store what is complete, a few minutes at a time, until cancelled."""
@@ -67,16 +74,17 @@ class Keeping:
             if correlation is not None and not correlation.provisional and minutes:
                 await self._prune(correlation.utc_ms_at(now))
         except StorageError as error:
-            if not self._failing:
+            if self.failure is None:
                 log.warning("history: %s", error)
-            self._failing = True
+            self.failure = str(error)
         else:
-            self._failing = False
+            self.failure = None
 
     async def _prune(self, utc_ms: int) -> None:
         """Let go what is old, once an hour."""
         hour = utc_ms // _HOUR_MS
         if hour != self._pruned_hour:
             days_from = utc_ms // _DAY_MS - DAYS_KEPT
-            await self._store.call(self._store.outbox.history.prune, hours_from=hour - HOURS_KEPT, days_from=days_from)
+            hours_from = hour - self._hours_kept
+            await self._store.call(self._store.outbox.history.prune, hours_from=hours_from, days_from=days_from)
             self._pruned_hour = hour

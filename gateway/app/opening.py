@@ -8,6 +8,7 @@ from config.site import Site
 from gateway.sealing import Store
 
 PAGES_A_MB = 256
+OUTBOX = "outbox.db"
 
 
 def open_store(site: Site) -> Store:
@@ -20,11 +21,14 @@ def open_store(site: Site) -> Store:
             f"{directory}: cannot be made a folder ({error.strerror}): make it, writable by the agent's user, or name "
             "another [storage] directory"
         ) from error
-    return Store(directory / "outbox.db", quota_pages=site.storage.quota_mb * PAGES_A_MB)
+    return Store(directory / OUTBOX, quota_pages=site.storage.quota_mb * PAGES_A_MB)
 
 
-def damage(site: Site, *, readings: Path | None, commands: Path | None) -> Iterator[str]:
-    """Say which database was moved where, and what has to be done again."""
+def damage(site: Site, *, readings: Path | None, commands: Path | None, rescued: bool = False) -> Iterator[str]:
+    """Say which database was moved where, and what has to be done again; `rescued`: of the readings, the history."""
+    if rescued:
+        yield f"the history was damaged; it is kept as {readings}, and is made again; readings for the centre are whole"
+        readings = None
     for moved, what in ((readings, "readings"), (commands, "commands")):
         if moved is not None:
             yield f"the database of {what} was damaged; it is kept as {moved}, a new one was begun"

@@ -1,5 +1,6 @@
 """The agent's status, asked of every room at the moment that somebody wants to know."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from config.site import Site
@@ -37,6 +38,7 @@ class Reporting:
     trusting: Trusting
     centre: Inbound
     renewing: Renewing
+    remembering: Callable[[], status.Json]
     started_ms: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -55,6 +57,7 @@ class Reporting:
             "clock": {**status.clock(self.clock), "meters": self.meter_clock.compared()},
             "link": status.link(self.uplink.state),
             "outbox": status.outbox(stats, self.sealing, now - self.started_ms),
+            "history": self.remembering(),
             "consents": self.consenting.status(),
             "shedding": self.commanding.status(),
             "certificate": self.renewing.status(),

@@ -9,8 +9,11 @@ from buffer.outbox import Stats
 from drivers.linky_quality import Rates
 from drivers.ports import Meter
 from drivers.reading import Reading
+from gateway.app.keeping import Keeping
+from gateway.app.rebuilding import Rebuilding
 from gateway.clock import Clock
 from gateway.commands.executor import Shedding
+from gateway.historian import Historian
 from gateway.sealing import Sealing
 from gateway.supervise import Supervised
 from gateway.uplink.settings import LinkState
@@ -102,6 +105,20 @@ def clock(clock_: Clock) -> Json:
         "uncertainty_ms": uncertainty,
         "source": found.source,
         "text": f"known to {uncertainty} ms, from the {found.source}{doubt}",
+    }
+
+
+def history(keeping: Keeping, historian: Historian, rebuilding: Rebuilding) -> Json:
+    """Say whether the history is kept, and how far one is that was lost and is made again."""
+    text = f"kept; {historian.given_up} minutes lost for want of a clock or a disk" if historian.given_up else "kept"
+    place = rebuilding.place
+    if place is not None:
+        text += f"; it was lost, and is made again: {place.stream or 'begun'} {place.sequence} of {place.last}"
+    return {
+        "text": keeping.failure or text,
+        "failure": keeping.failure,
+        "given_up": historian.given_up,
+        "made_again": None if place is None else asdict(place),
     }
 
 

@@ -22,12 +22,14 @@ def table(answer: dict[str, Any]) -> str:
     if "missing" in answer:
         return "\n".join([head, "nothing is metered yet: it waits, and looks again by itself, for", *answer["missing"]])
     clock, outbox, link = answer["clock"], answer["outbox"], answer["link"]
+    history = answer["history"]["text"] if "history" in answer else "kept"
     lines = [
         head,
         f"clock     {clock['text']}",
         f"link      {link['text']}",
         *([f"          {link['figures']}"] if link.get("figures") else []),
         f"outbox    {outbox['text']}",
+        *([f"history   {history}"] if history != "kept" else ()),
         f"shedding  {answer['shedding']['text']}",
         *([f"cert      {answer['certificate']['text']}"] if "certificate" in answer else ()),
         *([f"trust     {answer['trust']['text']}"] if "trust" in answer else ()),

@@ -79,12 +79,15 @@ class Kept:
         """Give every channel that a schema which is kept has, by name; of one that changed, the newest."""
         return {name: channel for schema in self._schemas.values() for name, channel in schema.items()}
 
-    def parts(self, stream: str, *, start_ms: int | None = None, end_ms: int | None = None) -> Iterator[Part]:
+    def parts(
+        self, stream: str, *, start_ms: int | None = None, end_ms: int | None = None, after: int = 0
+    ) -> Iterator[Part]:
         """Give the segments of a stream that may hold something read from `start_ms` to before `end_ms` (UTC).
 
-        Also those that cannot be placed, and the first one behind the range, if there is one.
+        Also those that cannot be placed, and the first one behind the range, if there is one. With `after`, only those
+        with a higher number.
         """
-        for each in self._reader.kept(stream, sealed_from_ms=start_ms or 0):
+        for each in self._reader.kept(stream, sealed_from_ms=start_ms or 0, after=after):
             part = self._part(each.segment.blob)
             if part is None:
                 continue
