@@ -49,7 +49,6 @@ def follow(database: sqlite3.Connection, genuine: Genuine, when: int, brought: B
         elif content == Dropped.CONTENT:
             _dropped(database, gateway, Dropped.decode(payload), when, brought)
         elif content == Alarm.CONTENT:
-            Alarm.decode(payload)
             keep_alarm(database, genuine, when, brought)
         elif content == Answer.CONTENT:
             command = Answer.decode(payload).command_id
@@ -60,7 +59,8 @@ def follow(database: sqlite3.Connection, genuine: Genuine, when: int, brought: B
 
 
 def keep_alarm(database: sqlite3.Connection, genuine: Genuine, when: int, brought: Brought) -> None:
-    """Keep an alarm, in a stream of its own or said singly; one that came before is dropped."""
+    """Keep an alarm, chained or said singly; one that came before is dropped. Raises MalformedMessage."""
+    Alarm.decode(genuine.payload)
     header = genuine.header
     brought.tallies["alarms"] += database.execute(
         "INSERT OR IGNORE INTO alarm (gateway, epoch, stream, sequence, arrived_utc_ms, payload)"

@@ -102,6 +102,11 @@ class Centre:
         return self._standing
 
     @property
+    def troubles(self) -> list[str]:
+        """What is wrong now, for people: the store, the gateways' keys."""
+        return [each for each in (self._standing.trouble, self._keyring.failure) if each is not None]
+
+    @property
     def counts(self) -> Counts:
         """What has come, and what became of it."""
         return self._standing.counts
@@ -172,7 +177,11 @@ class Centre:
             await self._keeper.open()
             self._standing.tallies = await self._keeper.do(Store.tallies)
             births = await self._keeper.do(Store.births)
-            self._standing.births = {name: Birth.decode(payload) for name, payload in births}
+            for name, payload in births:
+                with contextlib.suppress(
+                    MalformedMessage
+                ):  # of a version that this one does not read: the next one will be
+                    self._standing.births[name] = Birth.decode(payload)
             await self._duties.begin()
             self._link = Link(self._settings, self._delivered, self._answered, self._duties.connected)
             self._link.start()

@@ -86,7 +86,7 @@ class Store:
                 if outcome is not Outcome.CONFLICT:
                     brought.due.add(key)
             for alarm in alarms:
-                contents.keep_alarm(self.database, alarm.genuine, alarm.utc_ms, brought)
+                contents.follow(self.database, alarm.genuine, alarm.utc_ms, brought)
             for stream, ranges in brought.settled.items():
                 for first, last in islands.joined(ranges):
                     islands.add(self.database, stream, first, last)

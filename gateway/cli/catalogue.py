@@ -4,6 +4,7 @@ from pathlib import Path
 
 from gateway.cli import answers
 from gateway.cli.centre.catalogue import CENTRE
+from gateway.cli.centre.catalogue import FAMILIES as OF_CENTRE
 from gateway.cli.command import Command, counted, lasting, option, port, positive
 from gateway.cli.door.catalogue import DOOR
 from gateway.cli.door.catalogue import FAMILIES as OF_DOOR
@@ -39,6 +40,7 @@ FAMILIES = {
     "centre": "the other end, for the platform's people",
     "export": "what is kept here, for people",
     **OF_DOOR,
+    **OF_CENTRE,
     **OF_ENROLMENT,
 }
 """The first words that others follow, with what they are about; what stands above comes first."""

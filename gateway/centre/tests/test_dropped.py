@@ -90,6 +90,17 @@ def test_a_record_settles_a_stream_of_which_nothing_came(store: Store) -> None:
     store.close()
 
 
+def test_an_alarm_that_says_nothing_is_counted_and_shown_to_nobody(store: Store) -> None:
+    """Signed, and no alarm: whoever reads alarms later must not stumble over it."""
+    speaker = Speaker()
+    chained = speaker.genuine(speaker.say("alarm", 1, Alarm.CONTENT, b"no alarm"))
+    single = Single(speaker.genuine(speaker.say("evt", 1, Alarm.CONTENT, b"no alarm")), 1)
+    store.commit([(chained, 1)], {}, [single])
+    assert store.tallies() == {"unreadable": 2}
+    assert store.database.execute("SELECT count(*) FROM alarm").fetchone() == (0,)
+    store.close()
+
+
 def test_alarms_are_kept_once_in_their_chain_or_singly(store: Store) -> None:
     """A chained alarm is committed and receipted; one said singly is kept too; both count once."""
     speaker = Speaker()

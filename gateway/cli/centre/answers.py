@@ -33,3 +33,25 @@ def verify(options: argparse.Namespace) -> int:
     from gateway.cli.centre.verify import verify as answer
 
     return answer(options.file, options.keys, options.config, strict=options.strict, as_json=options.json)
+
+
+def keys_list(options: argparse.Namespace) -> int:
+    """Answer `gateway centre keys list`."""
+    from gateway.cli.centre.keys import show
+
+    return show(options.file, as_json=options.json)
+
+
+def keys_add(options: argparse.Namespace) -> int:
+    """Answer `gateway centre keys add`."""
+    from gateway.cli.centre.keys import add
+
+    roles = options.role or ["gateway"]
+    return add(options.file, options.id, options.issuer, options.public, roles=roles, epoch=options.epoch)
+
+
+def keys_revoke(options: argparse.Namespace) -> int:
+    """Answer `gateway centre keys revoke`."""
+    from gateway.cli.centre.keys import revoke
+
+    return revoke(options.file, options.id)

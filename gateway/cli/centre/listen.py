@@ -153,7 +153,7 @@ def _picture(centre: Centre, settings: CentreSettings, sink: "Sink | None", newe
         f"{counts.undecoded} not decoded yet",
         f"{counts.alarms} alarms",
     ]
-    troubles = [] if standing.trouble is None else [standing.trouble]
+    troubles = centre.troubles
     if sink is not None:
         facts.append(f"{sink.state.segments} segments to PostgreSQL")
         troubles += [] if sink.state.trouble is None else [sink.state.trouble]

@@ -5,16 +5,19 @@ import re
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from buffer.outbox import Outbox, Place
 from gateway.centre import decode
 from gateway.centre.site import load_centre
 from gateway.centre.store import Store
 from gateway.centre.tests.speaker import EPOCH, Speaker, key_set
+from gateway.cli.centre.catalogue import ROLES
 from gateway.cli.centre.view import Picture, Row, drawn
 from gateway.cli.main import run
 from gateway.cli.tic.view import Style
-from gateway.wire import cose
+from gateway.wire import cose, keyfile
+from gateway.wire.keyfile import public_text
 from gateway.wire.messages import Dropped
 from gateway.wire.packing import CONTENT as SEGMENT
 
@@ -180,6 +183,36 @@ def test_an_outbox_is_verified(tmp_path: Path, capsys: pytest.CaptureFixture[str
     outbox.close()
     code, said, _ = answered(capsys, "centre", "verify", path, "--keys", keys, "--strict")
     assert (code, "3 messages, 1 to 3" in said) == (0, True)
+
+
+def test_keys_are_added_and_revoked_in_their_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each change raises the revision; a revoked key stays and is refused; what is wrong changes nothing."""
+    path, pem, speaker = tmp_path / "gateways.toml", tmp_path / "gw.pub", Speaker()
+    public = speaker.key.public_key()
+    pem.write_bytes(public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    whose = ("--issuer", "gw-0001")
+    assert answered(capsys, "centre", "keys", "add", path, "one", *whose, "--public", pem)[0] == 0
+    assert answered(capsys, "centre", "keys", "add", path, "two", *whose, "--public", public_text(public))[0] == 0
+    assert answered(capsys, "centre", "keys", "revoke", path, "one")[0] == 0
+    before = path.read_text("utf-8")
+    assert answered(capsys, "centre", "keys", "add", path, "two", *whose, "--public", pem)[0] == 7
+    assert answered(capsys, "centre", "keys", "add", path, "no id", *whose, "--public", pem)[0] == 5
+    assert answered(capsys, "centre", "keys", "add", path, "three", *whose, "--public", "short")[0] == 5
+    assert answered(capsys, "centre", "keys", "revoke", path, "none")[0] == 4
+    assert path.read_text("utf-8") == before
+    code, said, _ = answered(capsys, "centre", "keys", "list", path, "--json")
+    told = json.loads(said)
+    assert (code, told["schema"], told["revision"]) == (0, "gateway/centre-keys/1", 3)
+    assert [(key["id"], key["revoked"], key["roles"]) for key in told["keys"]] == [
+        ("one", True, ["gateway"]),
+        ("two", False, ["gateway"]),
+    ]
+    assert "one: gw-0001, REVOKED" in answered(capsys, "centre", "keys", "list", path)[1]
+
+
+def test_what_the_command_line_knows_of_roles_is_so() -> None:
+    """The words that are written there, so that nothing heavy is loaded, are those of the key files."""
+    assert set(ROLES) == keyfile.ROLES
 
 
 def test_the_window_shows_what_there_is_room_for() -> None:
