@@ -48,13 +48,7 @@ class Backlog:
         left_out = frozenset(names)
         if left_out != self._left_out:
             self._left_out = left_out
-            self.rewind()
-            for rank in list(self._fresh):
-                kept = deque(each for each in self._fresh[rank] if each.stream not in left_out)
-                if kept:
-                    self._fresh[rank] = kept
-                else:
-                    del self._fresh[rank]
+            self.forget(left_out)
 
     def forget(self, names: Collection[str]) -> None:
         """Forget what was read of some streams: their segments may no longer leave, and the spool gives no more."""
