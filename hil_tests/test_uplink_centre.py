@@ -49,6 +49,7 @@ def centre_of(keys: SiteKeys, broker: Broker, folder: Path) -> Centre:
             database=folder / "centre.db",
             epoch=CENTRE_EPOCH,
             gap_after_s=0.2,
+            receipt_late_s=0.2,
             reconnect_max_s=1,
         )
     )

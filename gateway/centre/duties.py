@@ -15,7 +15,7 @@ from gateway.centre.dispatch import Dispatch, now_utc_ms
 from gateway.centre.errors import StoreUnavailable, StoreUnusable
 from gateway.centre.keeper import Keeper
 from gateway.centre.keyring import Keyring
-from gateway.centre.receipts import RANGES_MAX, Holes, receipt
+from gateway.centre.receipts import RANGES_MAX, Gathering, Holes, receipt
 from gateway.centre.settings import CentreSettings
 from gateway.centre.signer import Signer
 from gateway.centre.standing import Standing
@@ -51,8 +51,8 @@ class Duties:
         self._voice = voice
         self._dispatch = dispatch
         self._holes = Holes(round(settings.gap_after_s * 1_000))
-        self._due: set[StreamKey] = set()
-        self._receipts_due = asyncio.Event()
+        self._gathering = Gathering(round(settings.receipt_after_s * 1_000), round(settings.receipt_late_s * 1_000))
+        self._committed = asyncio.Event()
         self._beat_now = asyncio.Event()
         # Whoever takes over does so before a heartbeat is due.
         self._lease_ms = max(_LEASE_MIN_MS, round(settings.heartbeat_s * 1_000 / 3))
@@ -65,8 +65,8 @@ class Duties:
 
     def receipt(self, due: Iterable[StreamKey]) -> None:
         """Let these streams be receipted soon."""
-        self._due.update(due)
-        self._receipts_due.set()
+        self._gathering.committed(due, _now_ms())
+        self._committed.set()
 
     async def born(self, gateway: str, birth: Birth) -> None:
         """Greet a boot of a gateway that has just shown its birth."""
@@ -74,21 +74,27 @@ class Duties:
             await self._voice.heartbeat(gateway, birth)
 
     async def send_receipts(self) -> None:
-        """Send what is due, gathered for a moment, for ever."""
+        """Send what is due, gathered for a while, for ever."""
         while True:
-            await self._receipts_due.wait()
-            await asyncio.sleep(self._settings.receipt_after_s)
-            self._receipts_due.clear()
-            due, self._due = self._due, set()
-            try:
-                made = await self._keeper.do(partial(_receipts, due=due))
-                self._due |= await self._voice.receipts(made)
-            except StoreUnavailable:
-                self._due |= due
-                await asyncio.sleep(_AGAIN_S)
-            if self._due:
-                await self.connected.wait()
-                self._receipts_due.set()
+            due = self._gathering.take(_now_ms())
+            if due:
+                await self._send_receipts(due)
+            due_ms = self._gathering.next_ms()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(None if due_ms is None else max(0, due_ms - _now_ms()) / 1_000):
+                    await self._committed.wait()
+            self._committed.clear()
+
+    async def _send_receipts(self, due: set[StreamKey]) -> None:
+        try:
+            made = await self._keeper.do(partial(_receipts, due=due))
+            unsent = await self._voice.receipts(made)
+        except StoreUnavailable:
+            unsent = due
+            await asyncio.sleep(_AGAIN_S)
+        if unsent:
+            await self.connected.wait()
+            self._gathering.again(unsent, _now_ms())
 
     async def beat(self) -> None:
         """Send heartbeats, for ever."""
@@ -128,13 +134,17 @@ class Duties:
         self._standing.on_duty = on_duty
 
     async def _ask(self) -> None:
-        now_ms = time.monotonic_ns() // 1_000_000
+        now_ms = _now_ms()
         self._standing.gaps = await self._keeper.do(Store.missing)
         wanted = await self._keeper.do(partial(_wanted, holes=self._holes, now_ms=now_ms))
         if self._standing.on_duty and self.connected.is_set():
             for (gateway, _, _), resend in wanted:
                 await self._voice.resend(gateway, resend)
             await self._dispatch.watch()
+
+
+def _now_ms() -> int:
+    return time.monotonic_ns() // 1_000_000
 
 
 def _receipts(store: Store, due: Iterable[StreamKey]) -> list[tuple[StreamKey, Receipt]]:

@@ -1,6 +1,8 @@
 """Which receipts and which resend requests are due: bookkeeping without I/O and without a clock.
 
-A receipt is due for a stream in which something was committed, a duplicate included (its gateway does not know yet). A
+A receipt is due for a stream in which something was committed, a duplicate included (its gateway does not know yet). It
+goes at once where much comes: a backlog's window waits for it. Readings that come one segment at a time wait for each
+other, for receipts would be a third of all that goes over a line. A
 hole is asked for once it has stayed for a while, ever more rarely, and only its lowest part: what was dropped for good
 never comes.
 """
@@ -20,11 +22,53 @@ RESEND_MAX = 500
 
 _WAIT_MAX_MS = 600_000
 
+_TIERS = frozenset({"fine", "minute", "index"})
+"""Streams that come in segments, by their names up to the first "."; all others are few, and receipted at once."""
+
+_BURST_MS = 2_000
+"""What comes so soon after the last of its stream is part of a backlog."""
+
 
 def receipt(key: StreamKey, coverage: Coverage) -> Receipt:
     """Say what has been committed of a stream."""
     _, epoch, stream = key
     return Receipt(epoch, stream, coverage.upto, coverage.ranges(RANGES_MAX))
+
+
+class Gathering:
+    """Streams whose receipt is due `soon_ms` after a commit, or `late_ms` where a segment came alone."""
+
+    def __init__(self, soon_ms: int, late_ms: int) -> None:
+        self._soon_ms = soon_ms
+        self._late_ms = late_ms
+        self._due_ms: dict[StreamKey, int] = {}
+        self._last_ms: dict[StreamKey, int] = {}
+
+    def committed(self, keys: Iterable[StreamKey], now_ms: int) -> None:
+        """Note that something of these streams was committed."""
+        for key in keys:
+            is_alone = key[2].partition(".")[0] in _TIERS and now_ms - self._last_ms.get(key, -_BURST_MS) >= _BURST_MS
+            self._last_ms[key] = now_ms
+            self._put(key, now_ms + (self._late_ms if is_alone else self._soon_ms))
+
+    def again(self, keys: Iterable[StreamKey], now_ms: int) -> None:
+        """Note that receipts could not be sent: they are due soon."""
+        for key in keys:
+            self._put(key, now_ms + self._soon_ms)
+
+    def take(self, now_ms: int) -> set[StreamKey]:
+        """Give the streams whose receipt is to be sent now; they wait no more."""
+        due = {key for key, due_ms in self._due_ms.items() if now_ms >= due_ms}
+        for key in due:
+            del self._due_ms[key]
+        return due
+
+    def next_ms(self) -> int | None:
+        """When the next receipt is due; None where none waits."""
+        return min(self._due_ms.values(), default=None)
+
+    def _put(self, key: StreamKey, due_ms: int) -> None:
+        self._due_ms[key] = min(due_ms, self._due_ms.get(key, due_ms))
 
 
 @dataclass(slots=True)

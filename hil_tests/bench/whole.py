@@ -208,6 +208,7 @@ class Whole:
             database=self.folder / "centre.db",
             epoch=CENTRE_EPOCH,
             heartbeat_s=self._heartbeat_s,
+            receipt_late_s=0.2,
             gap_after_s=2,
             reconnect_max_s=1,
         )

@@ -2,7 +2,7 @@
 
 from gateway.centre.contents import StreamKey
 from gateway.centre.coverage import Coverage
-from gateway.centre.receipts import RANGES_MAX, RESEND_MAX, Holes, receipt
+from gateway.centre.receipts import RANGES_MAX, RESEND_MAX, Gathering, Holes, receipt
 from gateway.wire.messages import Receipt, Resend
 
 KEY: StreamKey = ("gw-0001", b"epoch-01", "fine")
@@ -20,6 +20,52 @@ def test_receipt_of_a_sieve_is_bounded() -> None:
     made = receipt(KEY, Coverage((number, number) for number in range(2, 20_000, 2)))
     assert len(made.ranges) == RANGES_MAX
     assert Receipt.decode(made.encode()) == made
+
+
+def test_segments_that_come_one_at_a_time_share_a_receipt() -> None:
+    """A line that is up carries one receipt for some segments; none of them waits longer than is allowed."""
+    gathering = Gathering(200, 35_000)
+    sent = []
+    for now in range(0, 200_000, 100):
+        if now % 10_000 == 0:
+            gathering.committed([KEY], now)
+        if gathering.take(now):
+            sent.append(now)
+    assert sent == [35_000, 75_000, 115_000, 155_000, 195_000]
+
+
+def test_a_backlog_is_receipted_at_once_to_its_last_segment() -> None:
+    """Where much comes a receipt follows within a moment, and the last one of it waits for nothing."""
+    gathering = Gathering(200, 35_000)
+    for now in range(0, 50, 10):
+        gathering.committed([KEY], now)
+    assert gathering.take(209) == set()
+    assert gathering.next_ms() == 210
+    assert gathering.take(210) == {KEY}
+    gathering.committed([KEY], 300)
+    assert gathering.next_ms() == 500
+    assert gathering.take(500) == {KEY}
+    assert gathering.next_ms() is None
+
+
+def test_what_is_no_reading_never_waits() -> None:
+    """Alarms, answers, schemas and drop records are few: each is receipted at once, of a dwelling too."""
+    gathering = Gathering(200, 35_000)
+    others = [("gw-0001", b"epoch-01", name) for name in ("alarm", "ack", "schema.apt-1.research", "clock", "dropped")]
+    tiers = [("gw-0001", b"epoch-01", name) for name in ("index", "minute.apt-1.research")]
+    gathering.committed([*others, *tiers], 0)
+    assert gathering.take(200) == set(others)
+    assert gathering.take(34_999) == set()
+    assert gathering.take(35_000) == set(tiers)
+
+
+def test_a_receipt_that_could_not_be_sent_is_due_at_once() -> None:
+    """Without a connection or a store it is made anew, and not put off once more."""
+    gathering = Gathering(200, 35_000)
+    gathering.committed([KEY], 0)
+    assert gathering.take(35_000) == {KEY}
+    gathering.again([KEY], 36_000)
+    assert gathering.take(36_200) == {KEY}
 
 
 def test_hole_is_asked_for_after_a_while_and_ever_more_rarely() -> None:
