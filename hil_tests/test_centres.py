@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 from gateway.centre import decode
 from gateway.centre.report import report, tallies
 from gateway.centre.tables import read_only
@@ -57,16 +59,22 @@ def read(store: Path) -> list[int | str | None]:
     return [value for table in decode.tables(store, GATEWAY, "meter") for value in table.columns["meter.east"]]
 
 
-async def test_three_centres_lose_nothing_and_count_nothing_twice_while_any_is_killed(tmp_path: Path) -> None:
+ROUNDS = pytest.mark.parametrize("rounds", [4, pytest.param(100, marks=pytest.mark.soak)])
+
+
+@ROUNDS
+async def test_three_centres_lose_nothing_and_count_nothing_twice_while_any_is_killed(
+    tmp_path: Path, rounds: int
+) -> None:
     """All is committed once, receipted, and shown once and in order, whichever took it and whichever died meanwhile.
 
     When the one on duty dies another takes over, with numbers that gateways take; one that signs with the key of
     another does not start.
     """
-    chance, store = random.Random(5), tmp_path / "centre.db"
+    chance, store, sealed = random.Random(rounds), tmp_path / "centre.db", 30 * rounds
     async with side_by_side(tmp_path, 3) as (sender, centres):
         await sender.tell_time()
-        for _ in range(4):
+        for _ in range(rounds):
             victim = chance.choice(centres[1:])
             await sender.seal(15)
             await asyncio.sleep(chance.uniform(0.05, 0.4))
@@ -78,12 +86,12 @@ async def test_three_centres_lose_nothing_and_count_nothing_twice_while_any_is_k
         await until(lambda: tallies(store).get("readings") == 2 * len(sender.values), *centres)
         assert read(store) == sender.values
         fine = next(each for each in report(store, 0) if each.stream == "fine")
-        assert (fine.messages, fine.settled_upto, fine.missing) == (120, 120, 0)
+        assert (fine.messages, fine.settled_upto, fine.missing) == (sealed, sealed, 0)
         assert (fine.chain_breaks, fine.conflicts, fine.unplaced) == (0, 0, 0)
         with read_only(store) as database:
             takers = dict(database.execute("SELECT taker, count(*) FROM message GROUP BY taker").fetchall())
         assert len(takers) == 3
-        await until(lambda: len(centres[0].lines("segment")) == 120, *centres)
+        await until(lambda: len(centres[0].lines("segment")) == sealed, *centres)
         shown = [each["value"] for each in centres[0].lines("reading") if each["channel"] == "meter.east"]
         assert shown == sender.values
 

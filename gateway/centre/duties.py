@@ -85,6 +85,13 @@ class Duties:
                     await self._committed.wait()
             self._committed.clear()
 
+    async def last_receipts(self) -> None:
+        """Send what waits to be gathered, before this centre leaves: its gateways would send all of it again."""
+        if self.connected.is_set():
+            with suppress(StoreUnavailable):
+                due = self._gathering.all()
+                await self._voice.receipts(await self._keeper.do(partial(_receipts, due=due)))
+
     async def _send_receipts(self, due: set[StreamKey]) -> None:
         try:
             made = await self._keeper.do(partial(_receipts, due=due))

@@ -63,6 +63,12 @@ class Gathering:
             del self._due_ms[key]
         return due
 
+    def all(self) -> set[StreamKey]:
+        """Give all that wait, due or not; they wait no more."""
+        waiting = set(self._due_ms)
+        self._due_ms.clear()
+        return waiting
+
     def next_ms(self) -> int | None:
         """When the next receipt is due; None where none waits."""
         return min(self._due_ms.values(), default=None)

@@ -178,9 +178,8 @@ class Centre:
             self._standing.tallies = await self._keeper.do(Store.tallies)
             births = await self._keeper.do(Store.births)
             for name, payload in births:
-                with contextlib.suppress(
-                    MalformedMessage
-                ):  # of a version that this one does not read: the next one will be
+                # One of a version that this program does not read is told anew at the gateway's next connection.
+                with contextlib.suppress(MalformedMessage):
                     self._standing.births[name] = Birth.decode(payload)
             await self._duties.begin()
             self._link = Link(self._settings, self._delivered, self._answered, self._duties.connected)
@@ -205,6 +204,7 @@ class Centre:
 
     async def _close(self) -> None:
         if self._link is not None:
+            await self._duties.last_receipts()
             await self._link.stop()
             self._link = None
         for task in list(self._background):

@@ -45,6 +45,9 @@ class CentreItself(Part):
     passphrase_file: File | None = Field(default=None, description="a file whose first line opens that authority")
     certificate_days: float = Field(default=398, gt=0, le=3650, description="how long a renewed certificate lasts")
     heartbeat_s: float = Field(default=30, ge=1, le=60, description="seconds between two heartbeats")
+    receipt_late_s: float = Field(
+        default=35, ge=0.25, le=45, description="seconds for which receipts of segments that come singly are gathered"
+    )
     gap_after_s: float = Field(default=5, ge=0.1, le=600, description="seconds after which a gap is asked for")
 
 
@@ -68,6 +71,7 @@ class CentreSite(Part):
             epoch=bytes.fromhex(self.centre.epoch),
             name=self.centre.name,
             heartbeat_s=self.centre.heartbeat_s,
+            receipt_late_s=self.centre.receipt_late_s,
             gap_after_s=self.centre.gap_after_s,
             reconnect_max_s=self.broker.reconnect_max_s,
             keepalive_s=self.broker.keepalive_s,

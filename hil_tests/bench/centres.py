@@ -70,6 +70,7 @@ signing_key = "{self.signing_key}"
 gateway_keys = "{keys.gateway_keys}"
 database = "{folder / "centre.db"}"
 heartbeat_s = 1
+receipt_late_s = 0.25
 gap_after_s = 0.5
 
 [broker]

@@ -68,6 +68,14 @@ def test_a_receipt_that_could_not_be_sent_is_due_at_once() -> None:
     assert gathering.take(36_200) == {KEY}
 
 
+def test_who_leaves_receipts_all_that_waits() -> None:
+    """What is gathered is not lost with who gathers it."""
+    gathering = Gathering(200, 35_000)
+    gathering.committed([KEY], 0)
+    assert gathering.all() == {KEY}
+    assert (gathering.all(), gathering.next_ms()) == (set(), None)
+
+
 def test_hole_is_asked_for_after_a_while_and_ever_more_rarely() -> None:
     """A hole has time to fill by itself; then it is asked for at growing intervals."""
     holes = Holes(1_000)
