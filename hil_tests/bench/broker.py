@@ -62,15 +62,28 @@ class Broker:
     """One mosquitto; `with Broker(folder, keys) as broker:` starts it and stops it."""
 
     def __init__(
-        self, folder: Path, keys: SiteKeys, *, port: int = 0, persistent: bool = False, access: Access = Access.CONTRACT
+        self,
+        folder: Path,
+        keys: SiteKeys,
+        *,
+        port: int = 0,
+        persistent: bool = False,
+        access: Access = Access.CONTRACT,
+        queue: int = 1000,
+        packet: int = 1_048_576,
     ) -> None:
-        """Keep configuration, log and (where `persistent`) sessions in `folder`; port 0 means: find a free one."""
+        """Keep configuration, log and (where `persistent`) sessions in `folder`; port 0 means: find a free one.
+
+        `queue` messages are kept for a client that is away, what comes then is lost; `packet` bytes is the longest.
+        """
         self.folder = folder
         self.host = "127.0.0.1"
         self.port = port or free_port()
         self.access = access
         self._keys = keys
         self._persistent = persistent
+        self._queue = queue
+        self._packet = packet
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -117,6 +130,16 @@ class Broker:
         """Take it away as a power cut would: no farewell, nothing saved."""
         self._end(signal.SIGKILL)
 
+    def freeze(self) -> None:
+        """Let it do nothing, as a machine does that is short of everything, until it is to `thaw`."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
+
     def reload(self) -> None:
         """Have it read its access list, certificates and list of revocations again."""
         if self._process is not None:
@@ -133,6 +156,7 @@ class Broker:
             return
         if self._process.poll() is None:
             self._process.send_signal(how)
+            self.thaw()
             try:
                 self._process.wait(_PATIENCE_S)
             except subprocess.TimeoutExpired:
@@ -177,8 +201,8 @@ class Broker:
             "allow_zero_length_clientid false",
             f"acl_file {self.folder / 'acl'}",
             "max_inflight_messages 100",
-            "max_queued_messages 1000",
-            "max_packet_size 1048576",
+            f"max_queued_messages {self._queue}",
+            f"max_packet_size {self._packet}",
             "persistent_client_expiration 14d",
             f"persistence {'true' if self._persistent else 'false'}",
         ]

@@ -15,7 +15,7 @@ from typing import Self
 from hil_tests.bench.pki import SiteKeys
 
 _CONNECT, _CONNACK, _PUBLISH, _PUBACK, _SUBSCRIBE, _SUBACK, _PING, _PONG = 1, 2, 3, 4, 8, 9, 12, 13
-_RECEIVE_MAXIMUM = 0x21
+_RECEIVE_MAXIMUM, _PACKET_MAXIMUM = 0x21, 0x27
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +35,16 @@ Answer = Callable[[Publish], int | None]
 class ScriptedBroker:
     """`async with ScriptedBroker(keys, answer) as broker:` listens on `broker.port`."""
 
-    def __init__(self, keys: SiteKeys, answer: Answer, *, receive_maximum: int = 65_535) -> None:
+    def __init__(
+        self, keys: SiteKeys, answer: Answer, *, receive_maximum: int = 65_535, packet_maximum: int | None = None
+    ) -> None:
         self.port = 0
         self.published: list[Publish] = []
         self.most_unanswered = 0
         self.connections = 0
         self._answer = answer
         self._receive_maximum = receive_maximum
+        self._packet_maximum = packet_maximum
         self._context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(keys.ca))
         self._context.load_cert_chain(keys.broker.cert, keys.broker.key)
         self._context.verify_mode = ssl.CERT_REQUIRED
@@ -91,6 +94,8 @@ class ScriptedBroker:
         kind = first >> 4
         if kind == _CONNECT:
             properties = bytes([_RECEIVE_MAXIMUM]) + self._receive_maximum.to_bytes(2, "big")
+            if self._packet_maximum is not None:
+                properties += bytes([_PACKET_MAXIMUM]) + self._packet_maximum.to_bytes(4, "big")
             _send(writer, _CONNACK, bytes([0, 0, len(properties)]) + properties)
         elif kind == _SUBSCRIBE:
             _send(writer, _SUBACK, body[:2] + bytes([0, 1, 1, 1]))

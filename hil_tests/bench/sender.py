@@ -40,9 +40,9 @@ STREAM = "fine"
 T = TypeVar("T")
 
 
-def uplink_settings(keys: SiteKeys, gateway: GatewayKeys, port: int, **other: float) -> UplinkSettings:
-    """Settings for the bench: the broker on the loopback, quick reconnects; `other` overrides figures."""
-    figures: dict[str, float] = {"reconnect_min_s": 0.05, "reconnect_max_s": 0.2, "resend_after_s": 5.0, **other}
+def uplink_settings(keys: SiteKeys, gateway: GatewayKeys, port: int, **other: object) -> UplinkSettings:
+    """Settings for the bench: the broker on the loopback, quick reconnects; `other` overrides settings."""
+    figures: dict[str, object] = {"reconnect_min_s": 0.05, "reconnect_max_s": 0.2, "resend_after_s": 5.0, **other}
     return UplinkSettings(
         host="127.0.0.1",
         port=port,
@@ -50,14 +50,16 @@ def uplink_settings(keys: SiteKeys, gateway: GatewayKeys, port: int, **other: fl
         cert_file=gateway.tls.cert,
         key_file=gateway.tls.key,
         gateway=gateway.name,
-        **figures,  # type: ignore[arg-type]  # figures are int or float, as each field wants
+        **figures,  # type: ignore[arg-type]  # each is what its field wants
     )
 
 
 class Sender:
     """One gateway's outbox and uplink; `async with Sender(...) as sender:` runs both."""
 
-    def __init__(self, keys: GatewayKeys, settings: UplinkSettings, database: Path) -> None:
+    def __init__(
+        self, keys: GatewayKeys, settings: UplinkSettings, database: Path, *, clock: SystemClock | None = None
+    ) -> None:
         self.values: list[int] = []
         self.heard: list[object] = []
         self.headers: list[cose.Header] = []
@@ -67,7 +69,7 @@ class Sender:
         self._centre = KeySet.load(keys.centre_keys).with_role("receipt")
         self._settings = settings
         self._database = database
-        self._clock = SystemClock()
+        self._clock = clock or SystemClock()
         self.boot_nonce = secrets.token_bytes(16)
         self._session = secrets.token_bytes(8)
         self._numbers: dict[str, int] = {}
