@@ -62,9 +62,12 @@ async def answers(settings: UplinkSettings) -> tuple[bool, Traffic]:
             )
     except (OSError, LinkError):
         return False, Traffic()
+    connection = writer.get_extra_info("socket")
+    shaken = traffic(connection)
     try:
         # In TLS 1.3 a refused certificate is only told after the handshake; a broker that takes it waits for us.
-        return await _keeps_silent(reader), traffic(writer.get_extra_info("socket"))
+        is_there = await _keeps_silent(reader)
+        return is_there, max(shaken, traffic(connection), key=lambda cost: cost.total)
     finally:
         writer.close()
         with contextlib.suppress(OSError):
