@@ -25,7 +25,7 @@ def keys_fixture(tmp_path_factory: pytest.TempPathFactory) -> SiteKeys:
     return make_site_keys(tmp_path_factory.mktemp("pki") / "keys", (GATEWAY,))
 
 
-def sender_of(keys: SiteKeys, port: int, folder: Path, **figures: float) -> Sender:
+def sender_of(keys: SiteKeys, port: int, folder: Path, **figures: object) -> Sender:
     """Make a gateway's way out on the scripted broker."""
     gateway = keys.gateways[GATEWAY]
     figures = {"resend_after_s": 600, "ahead": 500, **figures}  # nobody here gives receipts
@@ -65,8 +65,9 @@ async def test_refused_segments_go_again_in_order(keys: SiteKeys, tmp_path: Path
             return QUOTA_EXCEEDED
         return 0
 
+    async with sender_of(keys, NOBODY, tmp_path) as away:
+        await away.seal(20, ticks=1)
     async with ScriptedBroker(keys, answer) as broker, sender_of(keys, broker.port, tmp_path) as sender:
-        await sender.seal(20, ticks=1)
         await until(lambda: sender.uplink.state.acked >= 20 + 3)  # and schema, birth, conn
         state = sender.uplink.state
         assert state.failed == 7
@@ -194,3 +195,78 @@ async def test_expired_message_is_given_up(keys: SiteKeys, tmp_path: Path) -> No
             await until(lambda: len(broker.published) == 3)
         assert "evt/alarm" not in broker.kinds()
         assert sender.uplink.state.dropped == 1
+
+
+async def test_stream_that_is_refused_holds_no_other_back(keys: SiteKeys, tmp_path: Path) -> None:
+    """A broker that lets one stream not through gets the others without a pause; that one waits, and is named."""
+    async with ScriptedBroker(keys, lambda publish: 0x87 if publish.kind == "tele/minute" else 0) as broker:
+        async with sender_of(keys, NOBODY, tmp_path) as away:
+            await away.add("minute", 100, 3)
+            await away.add("fine", 100, 60)
+        async with sender_of(keys, broker.port, tmp_path) as sender:
+            await until(lambda: len(numbers(broker)) == 60)
+            assert "of stream 'minute'" in str(sender.uplink.state.refused_reason)
+            assert "0x87" in str(sender.uplink.state.refused_reason)
+            assert (await sender.stats()).segments_pending == 64
+
+
+async def test_segment_that_is_too_large_for_the_broker_is_told_and_passed(keys: SiteKeys, tmp_path: Path) -> None:
+    """Sent, it would end the connection, and the next one, for ever; so it stays here, and the rest goes."""
+    async with ScriptedBroker(keys, lambda _: 0, packet_maximum=2_000) as broker:
+        async with sender_of(keys, NOBODY, tmp_path) as away:
+            for size in (100, 5_000, 100):
+                await away.add("fine", size)
+        async with sender_of(keys, broker.port, tmp_path) as sender:
+            await until(lambda: numbers(broker) == [1, 3])
+            assert "the broker takes 2000" in str(sender.uplink.state.refused_reason)
+            assert sender.uplink.state.reconnects == 0
+            assert sender.uplink.connected
+
+
+async def test_word_of_the_broker_as_a_receipt(keys: SiteKeys, tmp_path: Path) -> None:
+    """With receipts = "puback" an acknowledgement ends a segment, and one that found nobody (0x10) does not."""
+    nobody = [True]
+    async with (
+        ScriptedBroker(keys, lambda publish: 0x10 if nobody[0] and publish.kind == FINE else 0) as broker,
+        sender_of(keys, broker.port, tmp_path, receipts="puback", resend_after_s=1.0, ahead=60) as sender,
+    ):
+        await sender.seal(50, ticks=1)
+        await until(lambda: len(numbers(broker)) == 50 and sender.uplink.state.in_flight == 0)
+        await until(lambda: sender.uplink.state.unreceipted == 50)  # the schema's was success
+        assert (await sender.stats()).segments_pending >= 50
+        nobody[0] = False
+        await sender.done(60)
+        assert sender.uplink.state.unreceipted == 0
+        assert sorted(set(numbers(broker))) == list(range(1, 51))
+
+
+async def test_metered_line_sends_what_counts_and_keeps_the_rest(keys: SiteKeys, tmp_path: Path) -> None:
+    """Beyond the day's budget answers, alarms and records go, and nothing else; after a restart that is still so."""
+    figures = {"receipts": "puback", "metered_bytes": 30_000}
+    async with ScriptedBroker(keys, lambda _: 0) as broker:
+        async with sender_of(keys, NOBODY, tmp_path) as away:
+            for stream, count in (("fine", 40), ("minute", 40), ("index", 3), ("alarm", 2), ("dropped", 1)):
+                await away.add(stream, 1_000, count)
+        async with sender_of(keys, broker.port, tmp_path, **figures) as sender:
+            await until(lambda: broker.kinds().count("tele/index") == 3)
+            await until(lambda: "minute" in sender.uplink.state.day.held)
+            kinds = broker.kinds()
+            assert [kinds.count(f"tele/{name}") for name in ("index", "dropped", "fine")] == [3, 1, 0]
+            assert kinds.count("evt/alarm") == 2
+            assert kinds.count("tele/minute") < 40
+            assert await sender.uplink.publish("ack", sender.sign("ack", "gw/answer;v=1", b"1")) is True
+            (alarm,) = await sender.add("alarm", 2_000)
+            sender.uplink.wake(alarm)
+            await until(lambda: broker.kinds().count("evt/alarm") == 3)
+            await until(lambda: sender.uplink.state.day.sent > 10_000)
+            state = sender.uplink.state
+            assert state.day.held[-1] == "fine"
+            books = sender.uplink.books
+        gateway = keys.gateways[GATEWAY]
+        again = Sender(gateway, uplink_settings(keys, gateway, broker.port, **figures), tmp_path / "o.db", kept=books)
+        minutes = broker.kinds().count("tele/minute")
+        async with again:
+            await until(lambda: again.uplink.connected and again.uplink.state.acked >= 2)
+            assert again.uplink.state.day.sent >= state.day.sent * 0.9
+            assert broker.kinds().count("tele/fine") == 0
+            assert broker.kinds().count("tele/minute") <= minutes + 2

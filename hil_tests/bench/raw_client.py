@@ -7,6 +7,7 @@ from typing import Self
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
@@ -20,6 +21,8 @@ class RawClient:
 
     def __init__(self, keys: SiteKeys, certificate: Certificate, port: int, client_id: str) -> None:
         self.messages: list[tuple[str, bytes]] = []
+        self.received: list[mqtt.MQTTMessage] = []
+        """The same with all that the broker said of each."""
         self._port = port
         self._loop = asyncio.get_running_loop()
         self._connected: asyncio.Future[None] = self._loop.create_future()
@@ -50,9 +53,12 @@ class RawClient:
         """Ask for a topic; mosquitto grants it even where it will deliver nothing."""
         self._client.subscribe(topic, 1)
 
-    async def published(self, topic: str, payload: bytes) -> int:
+    async def published(self, topic: str, payload: bytes, *, expiry_s: int | None = None) -> int:
         """Publish with QoS 1 and give the PUBACK's reason code."""
-        mid = self._client.publish(topic, payload, 1).mid
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho leaves it without annotations
+        if expiry_s is not None:
+            properties.MessageExpiryInterval = expiry_s
+        mid = self._client.publish(topic, payload, 1, properties=properties).mid
         async with asyncio.timeout(_PATIENCE_S):
             return await self._answers.setdefault(mid, self._loop.create_future())
 
@@ -79,4 +85,5 @@ class RawClient:
         self._loop.call_soon_threadsafe(self._answered, mid, int(code.value))
 
     def _on_message(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
+        self.received.append(message)
         self.messages.append((message.topic, bytes(message.payload)))

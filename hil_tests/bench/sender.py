@@ -58,7 +58,13 @@ class Sender:
     """One gateway's outbox and uplink; `async with Sender(...) as sender:` runs both."""
 
     def __init__(
-        self, keys: GatewayKeys, settings: UplinkSettings, database: Path, *, clock: SystemClock | None = None
+        self,
+        keys: GatewayKeys,
+        settings: UplinkSettings,
+        database: Path,
+        *,
+        clock: SystemClock | None = None,
+        kept: str | None = None,
     ) -> None:
         self.values: list[int] = []
         self.heard: list[object] = []
@@ -78,7 +84,7 @@ class Sender:
         self._thread = ThreadPoolExecutor(1, "outbox")
         self._tasks: set[asyncio.Task[None]] = set()
         self._ticked_ms = self._clock.boot_ms()
-        self.uplink = Uplink(settings, self, self._heard, self._birth, self._clock, taken=self._taken)
+        self.uplink = Uplink(settings, self, self._heard, self._birth, self._clock, taken=self._taken, kept=kept)
 
     async def __aenter__(self) -> Self:
         self._outbox = await self._run(partial(Outbox.open, self._database, quota_pages=4_096))
