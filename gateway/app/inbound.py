@@ -86,6 +86,7 @@ class Mailbox:
         reader = self._readers.get(header.content)
         if reader is None:
             raise WireError(contents.unknown(header.content, self._readers))
+        contents.hold_place(header)
         # Whatever the broker or a stranger repeats was said before, and an old heartbeat must not count as a new one.
         # By content, because a heartbeat (QoS 0) may overtake a receipt (QoS 1) that the broker has queued.
         counter = (header.key_id, header.content)

@@ -41,7 +41,10 @@ def follow(database: sqlite3.Connection, genuine: Genuine, when: int, brought: B
         if content == SEGMENT:
             brought.tallies["segments"] += 1
         elif content == Schema.CONTENT:
-            execute("INSERT OR IGNORE INTO schema VALUES (?, ?, ?)", (gateway, Schema.decode(payload).id, payload))
+            identity = Schema.decode(payload).id
+            if identity != genuine.header.schema:
+                raise MalformedMessage("a schema under another id")  # noqa: TRY301 - unreadable, as below
+            execute("INSERT OR IGNORE INTO schema VALUES (?, ?, ?)", (gateway, identity, payload))
         elif content == ClockRecord.CONTENT:
             told = ClockRecord.decode(payload)
             moment = (gateway, told.boot_id, told.boot_ms, told.source, told.utc_ms, told.uncertainty_ms)

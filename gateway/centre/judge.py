@@ -36,13 +36,6 @@ log = logging.getLogger(__name__)
 ALARMS = "alarm"
 """The chained stream of alarms; one that the gateway could not store is said singly, in the stream `evt`."""
 
-_OWN_STREAM: Mapping[str, str] = {
-    Schema.CONTENT: "schema",
-    ClockRecord.CONTENT: "clock",
-    Dropped.CONTENT: "dropped",
-}
-"""What has a stream of its own; segments are in all others."""
-
 
 class Refusal(Enum):
     """Why a message was refused; the value is the name under which it is counted."""
@@ -98,8 +91,9 @@ class Judge:
         if verified.header.content not in contents.KNOWN:
             self._tell(gateway, verified.header.content)
             return Refusal.UNKNOWN
-        is_own = verified.header.gateway == gateway and _in_place(place, verified.header)
-        return Genuine(verified.header, verified.payload, message) if is_own else Refusal.MISPLACED
+        if verified.header.gateway != gateway or not _in_place(place, verified.header):
+            return Refusal.MISPLACED
+        return Genuine(verified.header, verified.payload, message)
 
     def _tell(self, gateway: str, content: str) -> None:
         """Say once of each content that it is not read here, and what to do."""
@@ -109,15 +103,16 @@ class Judge:
 
 
 def _in_place(place: str, header: cose.Header) -> bool:
-    """Tell whether stream and content are such as may stand under that topic."""
+    """Tell whether content, stream and topic belong together."""
     kind, _, what = place.partition("/")
     if header.content not in _CONTENTS[kind]:
         return False
+    try:
+        contents.hold_place(header)
+    except MalformedMessage:
+        return False
     if kind == "tele":
-        own = _OWN_STREAM.get(header.content)
-        # A dwelling's schema goes with its segments: `schema.apt-12.research`.
-        of = what.partition(".")[0] if header.content in (Schema.CONTENT, SEGMENT) else what
-        return header.stream == what and (of == own if own else of not in (*_OWN_STREAM.values(), ALARMS))
+        return header.stream == what
     if what == ALARMS:
-        return header.content == Alarm.CONTENT and header.stream in (ALARMS, "evt")
+        return header.content == Alarm.CONTENT
     return header.stream == kind

@@ -6,6 +6,7 @@ from gateway.commands.course import Course
 from gateway.commands.hand import Delayed
 from gateway.commands.lifecycle import State
 from gateway.commands.verify import Refused, Times
+from gateway.wire.fields import UNPRINTABLE
 from gateway.wire.messages import Answer
 
 Value = int | str | bool | list[int | str | bool]
@@ -21,7 +22,7 @@ _SAID: Mapping[State, str] = {State.ACTIVE: "started"}
 
 def answer(course: Course, times: Times, detail: Mapping[str, Value], said: str | None = None) -> Answer:
     """Say where a course stands, or `said` about it."""
-    more: dict[str, Value] = {"sequence": course.sequence, **detail}
+    more: dict[str, Value] = {"sequence": course.sequence, **{name: _said(each) for name, each in detail.items()}}
     return Answer(
         command_id=course.id,
         state=said or _SAID.get(course.state, course.state.value),
@@ -30,6 +31,13 @@ def answer(course: Course, times: Times, detail: Mapping[str, Value], said: str 
         utc_ms=times.utc_ms,
         detail=more,
     )
+
+
+def _said(value: Value) -> Value:
+    """Give what a message can hold: a driver's words may bring ends of lines, which none has."""
+    if isinstance(value, list):
+        return [UNPRINTABLE.sub(" ", each) if isinstance(each, str) else each for each in value]
+    return UNPRINTABLE.sub(" ", value) if isinstance(value, str) else value
 
 
 def refusal(refused: Refused, times: Times) -> Answer:

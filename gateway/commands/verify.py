@@ -117,7 +117,8 @@ def audience(attempt: Attempt) -> Refused | None:
     """Refuse what is not for this gateway, or is no command."""
     header = attempt.header
     good = header.gateway == attempt.gateway and header.stream == STREAM and header.content == Command.CONTENT
-    return None if good else Refused("auth")
+    bare = header.previous is None and header.schema is None
+    return None if good and bare else Refused("auth")
 
 
 def role(attempt: Attempt) -> Refused | None:

@@ -1,4 +1,4 @@
-"""Every content of the contract by its name, and one door to all of them, for whoever reads what was verified.
+"""Every content of the contract by its name, where each may stand, and one door to all of them once they are verified.
 
 A content that is not known here is refused by name: what a message of a newer version means cannot be guessed.
 """
@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 
 from gateway.wire import enrolling, messages, packing
-from gateway.wire.cose import Verified
+from gateway.wire.cose import Header, Verified
 from gateway.wire.errors import MalformedMessage
 from gateway.wire.messages import Message
 from gateway.wire.packing import SegmentContent
@@ -36,6 +36,31 @@ MESSAGES: Mapping[str, type[Message]] = {
 
 KNOWN = frozenset({*MESSAGES, Schema.CONTENT, packing.CONTENT})
 
+_DWELLING = r"(?:\.[a-z0-9][a-z0-9-]{0,11}\.[a-z0-9][a-z0-9-]{0,10})?"
+_STREAMS: Mapping[str, re.Pattern[str]] = {
+    content: re.compile(streams)
+    for content, streams in {
+        packing.CONTENT: f"(?:fine|minute|index){_DWELLING}",
+        Schema.CONTENT: f"schema{_DWELLING}",
+        messages.Alarm.CONTENT: "alarm|evt",
+        messages.Answer.CONTENT: "ack",
+        messages.Birth.CONTENT: "state",
+        messages.ClockRecord.CONTENT: "clock",
+        messages.Command.CONTENT: "cmd",
+        messages.Dropped.CONTENT: "dropped",
+        messages.Heartbeat.CONTENT: "receipt",
+        messages.Receipt.CONTENT: "receipt",
+        messages.Resend.CONTENT: "receipt",
+        messages.TimeReply.CONTENT: "receipt",
+        messages.TimeRequest.CONTENT: "evt",
+        enrolling.Enrolment.CONTENT: "enrolment",
+        enrolling.Issued.CONTENT: "cfg",
+        enrolling.Renewal.CONTENT: "evt",
+    }.items()
+}
+_SINGLE = frozenset({"cfg", "cmd", "enrolment", "evt", "receipt", "state"})
+"""Streams without a chain."""
+
 _VERSIONED = re.compile(r"(.*);v=([0-9]+)")
 
 
@@ -54,6 +79,16 @@ def unknown(content: str, known: Iterable[str] = KNOWN) -> str:
     return f"{content[:80]}: no such content is known here: update this reader, or look at who sends it"
 
 
+def hold_place(header: Header) -> None:
+    """Hold a header of a known content to the stream, the chain and the schema of that content; MalformedMessage."""
+    if _STREAMS[header.content].fullmatch(header.stream) is None:
+        raise MalformedMessage(f"{header.content} in stream {header.stream}")
+    if (header.previous is None) is not (header.stream in _SINGLE):
+        raise MalformedMessage(f"{header.content} in {header.stream}: a previous where there is no chain, or none")
+    if (header.schema is None) is (header.content in (packing.CONTENT, Schema.CONTENT)):
+        raise MalformedMessage(f"{header.content}: a schema id is for segments and schemas, and for no other")
+
+
 def read(verified: Verified, schema: Callable[[bytes], Schema | None]) -> Message | Schema | SegmentContent:
     """Read what was verified; `schema` gives the schema of an id, or None. Raises MalformedMessage."""
     header = verified.header
@@ -66,7 +101,10 @@ def read(verified: Verified, schema: Callable[[bytes], Schema | None]) -> Messag
             )
         return packing.unpack(verified.payload, found)
     if header.content == Schema.CONTENT:
-        return Schema.decode(verified.payload)
+        announced = Schema.decode(verified.payload)
+        if announced.id != header.schema:
+            raise MalformedMessage(f"schema {announced.id.hex()}: its header names another one")
+        return announced
     kind = MESSAGES.get(header.content)
     if kind is None:
         raise MalformedMessage(unknown(header.content))

@@ -43,7 +43,7 @@ _PLACE_PARTS = 6
 
 _CONTENT = re.compile(r"gw/[a-z][a-z-]{0,31};v=[1-9][0-9]{0,2}")
 _GATEWAY_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_STREAM_NAME = re.compile(r"(?=.{1,32}$)[a-z][a-z0-9-]*(?:\.[a-z0-9][a-z0-9-]*){0,2}")
+STREAM_NAME = re.compile(r"(?=.{1,32}$)[a-z][a-z0-9-]*(?:\.[a-z0-9][a-z0-9-]*){0,2}")
 """`fine`, `evt`; a dwelling's: `<tier>.<dwelling>.<purpose>`."""
 _KEY_ID_BYTES = 64
 _SEQUENCE_MAX = (1 << 63) - 1
@@ -189,7 +189,7 @@ def _header(protected: bytes) -> Header:
         key_id=key_id,
         content=_text(labels[_CONTENT_TYPE], _CONTENT, "content type"),
         gateway=_text(gateway, _GATEWAY_ID, "gateway id"),
-        stream=_text(stream, _STREAM_NAME, "stream"),
+        stream=_text(stream, STREAM_NAME, "stream"),
         epoch=_octets(epoch, EPOCH_BYTES, "epoch"),
         sequence=sequence,
         previous=None if previous is None else _octets(previous, DIGEST_BYTES, "previous digest"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from gateway.wire import fields
+from gateway.wire.errors import MalformedMessage
 from gateway.wire.fields import Field
 from gateway.wire.messages import Message
 
@@ -59,3 +60,8 @@ class Issued(Message):
     signing: bytes
     certificates: tuple[bytes, ...] = ()
     refused: str | None = None
+
+    def check(self) -> None:
+        """Hold it to certificates, or to why there are none."""
+        if bool(self.certificates) is (self.refused is not None):
+            raise MalformedMessage("Issued: certificates, or why there are none: one of both is wanted")

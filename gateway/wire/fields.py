@@ -88,6 +88,17 @@ def text(longest: int, shortest: int = 0) -> Take[str]:
     return take
 
 
+def matching(pattern: re.Pattern[str]) -> Take[str]:
+    """Take a text of that form."""
+
+    def take(value: cbor.Value) -> str:
+        if not isinstance(value, str) or pattern.fullmatch(value) is None:
+            raise ValueError(f"a text of the form {pattern.pattern}")
+        return value
+
+    return take
+
+
 def octets(shortest: int, longest: int | None = None) -> Take[bytes]:
     """Take a byte string of exactly so many bytes, or of so many at least and at most."""
     most = shortest if longest is None else longest
@@ -139,6 +150,7 @@ Detail = Mapping[str, "Scalar | Sequence[Scalar]"]
 _DETAIL_NAMES = 32
 _DETAIL_ENTRIES = 64
 _DETAIL_CHARACTERS = 256
+_DETAIL_TEXT = text(_DETAIL_CHARACTERS)
 
 
 def detail(value: cbor.Value) -> dict[str, Scalar | list[Scalar]]:
@@ -160,6 +172,6 @@ def detail(value: cbor.Value) -> dict[str, Scalar | list[Scalar]]:
 def _scalar(value: cbor.Value) -> Scalar:
     if isinstance(value, bool) or (isinstance(value, int) and -UINT63 <= value <= UINT63):
         return value
-    if isinstance(value, str) and len(value) <= _DETAIL_CHARACTERS:
-        return value
+    if isinstance(value, str):
+        return _DETAIL_TEXT(value)
     raise ValueError(f"numbers of 63 bits, truths and texts of at most {_DETAIL_CHARACTERS} characters")

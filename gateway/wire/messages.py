@@ -8,12 +8,12 @@ its number stand in that header. `encode` refuses what `decode` would refuse: Ma
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from gateway.wire import fields
+from gateway.wire import cose, fields
 from gateway.wire.errors import MalformedMessage
 from gateway.wire.fields import UINT63, Detail, Field
 
 _MS = fields.integer(0, UINT63)
-_STREAM = fields.text(32, 1)
+_STREAM = fields.matching(cose.STREAM_NAME)
 _NONCE = fields.octets(8, 32)
 _BOOT_ID = fields.octets(16)
 _EPOCH = fields.octets(8)
@@ -60,6 +60,13 @@ class Receipt(Message):
     upto: int
     ranges: tuple[tuple[int, int], ...] = ()
 
+    def check(self) -> None:
+        """Hold the ranges apart from `upto`, as they are from each other."""
+        if self.ranges and self.ranges[0][0] <= self.upto + 1:
+            raise MalformedMessage(
+                f"Receipt: a range from {self.ranges[0][0]}, where everything to {self.upto} is named"
+            )
+
 
 @dataclass(frozen=True, slots=True)
 class Resend(Message):
@@ -77,6 +84,11 @@ class Resend(Message):
     stream: str
     first: int
     last: int
+
+    def check(self) -> None:
+        """Hold the range to its order."""
+        if self.first > self.last:
+            raise MalformedMessage(f"Resend: {self.first} to {self.last} is no range")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
+from typing import TypeGuard
 
 from gateway.wire import cbor
 from gateway.wire.columns import Run, read_column, write_column
@@ -127,7 +128,7 @@ def unpack(payload: bytes, schema: Schema) -> SegmentContent:
     if not isinstance(boot_id, bytes) or len(boot_id) != _BOOT_ID_BYTES:
         raise MalformedMessage("segment: a boot id of 16 bytes is wanted")
     # A segment is sealed from what was read: one without a group says nothing, and no gateway makes it.
-    if type(start) is not int or not isinstance(groups, list) or not groups or not isinstance(octets, bytes):
+    if not _is_time(start) or not isinstance(groups, list) or not groups or not isinstance(octets, bytes):
         raise MalformedMessage("segment: a start, a list of groups and their numbers are wanted")
     numbers = Numbers(octets)
     tables: dict[str, Table] = {}
@@ -213,6 +214,10 @@ def inflate(payload: bytes) -> bytes:
     return inflated
 
 
+def _is_time(item: cbor.Value) -> TypeGuard[int]:
+    return type(item) is int and 0 <= item <= _MS_MAX
+
+
 def _read_group(item: cbor.Value, schema: Schema, start: int, room: int, numbers: Numbers) -> tuple[str, Table]:
     """Decode one group to its name and its table; `room` cells are allowed."""
     if not isinstance(item, list) or len(item) != 4:
@@ -221,7 +226,7 @@ def _read_group(item: cbor.Value, schema: Schema, start: int, room: int, numbers
     names = list(schema.groups)
     if type(number) is not int or not 0 <= number < len(names):
         raise MalformedMessage(f"segment: group {number!r:.20} is not in the schema")
-    if type(first) is not int or type(count) is not int or count < 1 or not isinstance(columns, list):
+    if not _is_time(first) or type(count) is not int or count < 1 or not isinstance(columns, list):
         raise MalformedMessage(f"segment: group {number}: a first tick, a count of ticks and columns are wanted")
     if count * max(1, len(columns)) > room:
         raise MalformedMessage(f"segment: more than {CELLS_LIMIT} values")

@@ -1,5 +1,6 @@
 """A gateway's voice for the centre's tests: it signs whatever a test wants said, in chains or out of them."""
 
+import hashlib
 from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -17,6 +18,8 @@ from gateway.wire.schema import Schema
 EPOCH = b"epoch-01"
 CHANNEL = Channel("meter.east", "meter", "meter", Quantity.ACTIVE_ENERGY_IMPORT, "Wh")
 SCHEMA = Schema.of([CHANNEL])
+_UNKNOWN = b"schema-0"
+"""Of a segment of which only header and place matter."""
 
 
 @dataclass(slots=True)
@@ -42,8 +45,10 @@ class Speaker:
         previous: bytes | None = None,
         schema: bytes | None = None,
     ) -> bytes:
-        """Sign one message; it names the one said before it in its stream unless told otherwise."""
-        before = previous or self.last.get(stream, cose.FIRST_PREVIOUS)
+        """Sign one message; in a chain it names the one said before it in its stream unless told otherwise."""
+        before = None if stream in ("evt", "state") else previous or self.last.get(stream, cose.FIRST_PREVIOUS)
+        if schema is None and content in (SEGMENT, Schema.CONTENT):
+            schema = hashlib.sha256(payload).digest()[: cose.SCHEMA_ID_BYTES] if content != SEGMENT else _UNKNOWN
         header = cose.Header(self.key_id, content, self.gateway, stream, EPOCH, sequence, before, schema)
         blob = cose.sign(header, payload, self.key)
         self.last[stream] = cose.digest(blob)

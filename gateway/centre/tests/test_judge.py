@@ -53,6 +53,8 @@ def test_altered_message_is_refused() -> None:
         ("gw/v1/gw-0001/tele/dropped", "dropped", SEGMENT),
         ("gw/v1/gw-0001/tele/clock", "clock", Dropped.CONTENT),
         ("gw/v1/gw-0001/tele/fine", "fine", ClockRecord.CONTENT),
+        ("gw/v1/gw-0001/tele/weekly", "weekly", SEGMENT),
+        ("gw/v1/gw-0001/tele/fine.apt-12", "fine.apt-12", SEGMENT),
         ("gw/v1/gw-0001/tele/schema.apt-12.research", "schema.apt-12.research", SEGMENT),
         ("gw/v1/gw-0001/tele/fine.apt-12.research", "fine.apt-12.research", Schema.CONTENT),
         ("gw/v1/gw-0001/tele/clock.apt-12.research", "clock.apt-12.research", ClockRecord.CONTENT),

@@ -17,7 +17,7 @@ from gateway.wire.messages import Message
 from gateway.wire.packing import SegmentContent
 from gateway.wire.record import Recorder
 from gateway.wire.schema import Schema
-from gateway.wire.tests.building import CHANNELS, HEADER, KEY, KEYS, channel, ticks
+from gateway.wire.tests.building import CHANNELS, HEADER, KEY, KEYS, channel, header, ticks
 from gateway.wire.tests.test_messages import EXAMPLES
 
 SCHEMA = Schema.of(CHANNELS)
@@ -48,6 +48,55 @@ def _verified(content: str, payload: bytes, schema: bytes | None = SCHEMA.id) ->
 
 def _schema(identity: bytes) -> Schema | None:
     return SCHEMA if identity == SCHEMA.id else None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"stream": "minute.abcdefghijkl.abcdefghijk"},
+        {"content": Schema.CONTENT, "stream": "schema.apt-12.research"},
+        {"content": "gw/alarm;v=1", "stream": "alarm", "schema": None},
+        {"content": "gw/alarm;v=1", "stream": "evt", "schema": None, "previous": None},
+    ],
+)
+def test_a_content_has_its_place(changes: dict[str, object]) -> None:
+    """Stream, chain and schema are those of the content."""
+    contents.hold_place(header(**changes))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"stream": "schema"},
+        {"stream": "fine.apt-12"},
+        {"stream": "minute.abcdefghijklm.research"},
+        {"stream": "minute.apt-12.abcdefghijkl"},
+        {"previous": None},
+        {"schema": None},
+        {"content": "gw/alarm;v=1", "stream": "alarm"},
+        {"content": "gw/alarm;v=1", "stream": "evt", "schema": None},
+        {"content": "gw/alarm;v=1", "stream": "alarm", "schema": None, "previous": None},
+        {"content": "gw/receipt;v=1", "stream": "cmd", "schema": None, "previous": None},
+    ],
+)
+def test_a_content_in_another_place_is_refused(changes: dict[str, object]) -> None:
+    """Whatever the topic says, which may be mapped or unknown."""
+    with pytest.raises(MalformedMessage):
+        contents.hold_place(header(**changes))
+
+
+def test_a_schema_under_another_id_is_refused() -> None:
+    """Its header names what it holds."""
+    with pytest.raises(MalformedMessage, match="names another one"):
+        contents.read(_verified(Schema.CONTENT, SCHEMA.encode(), bytes(8)), _schema)
+
+
+@pytest.mark.parametrize(("start", "first"), [(-1, 1), (1, -1), (1 << 63, 0)])
+def test_a_segment_begins_in_its_boot(start: int, first: int) -> None:
+    """Its start and what its groups add are times, not only their sum."""
+    payload = packing.deflate(cbor2.dumps([1, BOOT, start, [[0, first, 1, []]], b""]))
+    with pytest.raises(MalformedMessage):
+        packing.unpack(payload, SCHEMA)
 
 
 def _read(content: str, payload: bytes) -> Message | Schema | SegmentContent:
