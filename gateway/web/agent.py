@@ -67,6 +67,13 @@ class Agent:
                     kept.failure = str(error)
             return Known(kept.content, kept.failure, self._now_s() - kept.answered_at)
 
+    async def told(self, resource: str) -> Json | None:
+        """Ask for what is too large, or too seldom wanted, to be remembered; None where there is no answer."""
+        try:
+            return await self._ask(client.get, resource)
+        except (AgentUnreachable, AgentRefused):
+            return None
+
     async def order(self, resource: str, body: Mapping[str, str | int]) -> Json:
         """Order something of the agent; raise AgentUnreachable or AgentRefused."""
         answer = await self._ask(client.post, resource, body)

@@ -27,6 +27,14 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Gap:
+    """From when to when (s UTC, not included) nothing was read."""
+
+    utc_s: int
+    until_s: int
+
+
+@dataclass(frozen=True, slots=True)
 class Curve:
     """A channel's minutes, in order; minutes without a value are absent."""
 
@@ -35,6 +43,14 @@ class Curve:
     zone: tzinfo
     minutes: tuple[Row, ...]
     hours: tuple[Row, ...]
+
+    def by_minute(self) -> list[Row | Gap]:
+        """Give the minutes with the gaps between them, as a table tells them."""
+        return _with_gaps(self.minutes, MINUTE_S)
+
+    def by_hour(self) -> list[Row | Gap]:
+        """Give the hours, likewise."""
+        return _with_gaps(self.hours, HOUR_S)
 
     def points(self) -> dict[str, Any]:
         """Give what the chart draws: every minute from the first to the last, None where nothing was read."""
@@ -60,6 +76,16 @@ async def curve(agent: Agent, view: View) -> Curve | None:
         for start, rows in groupby(found["rows"], lambda row: row[0] // HOUR_S * HOUR_S)
     )
     return Curve(main, found["unit"], view.zone, minutes, hours)
+
+
+def _with_gaps(rows: Sequence[Row], step_s: int) -> list[Row | Gap]:
+    found: list[Row | Gap] = []
+    for row in rows:
+        end_s = found[-1].utc_s + step_s if found else row.utc_s
+        if row.utc_s > end_s:
+            found.append(Gap(end_s, row.utc_s))
+        found.append(row)
+    return found
 
 
 def _row(exponent: int, start: int, rows: Sequence[Sequence[Any]]) -> Row:

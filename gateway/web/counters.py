@@ -1,18 +1,20 @@
-"""Today and yesterday from the indexes: how much of each thing, and what it cost where the site file has a price.
+"""Today, yesterday and this month from the indexes: how much of each thing, and what it cost where there is a price.
 
-A day's use is the index at its end less the index at the end of the day before: what was used while nothing was read
-counts on the day on which it was read again, and nothing is lost or guessed. Where the day before is not known, it is
-counted from the first reading of the day, and said to be partial.
+How much was used in a period, and how far that is known, the agent tells (docs/missing-data.md): what lacks something
+is that much at least, and what is a share of what a gap took in all is estimated. Today and the month go on up to what
+the index shows now: the history has that some minutes later.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 from gateway.web.numbers import exact
 from gateway.web.values import SUSPECT, Channel, Value
+
+INCOMPLETE = "incomplete"
+"""The state of a row of the history that lacks something."""
 
 TIC = "TIC"
 
@@ -29,12 +31,16 @@ _PLAIN_POINTS = frozenset({"total", "energy", "east", "eait", "base"})
 _A_KWH = Decimal(1000)
 
 
+SPANS = TODAY, YESTERDAY, MONTH = "today", "yesterday", "month"
+
+
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What was used in a day, in `unit` of its counter; `partial` where its beginning is not known."""
+    """What was used in a period, in its counter's unit: "at least" where `incomplete`, `estimated` of it by share."""
 
     amount: Decimal
-    partial: bool
+    incomplete: bool = False
+    estimated: Decimal = Decimal(0)
     eur: Decimal | None = None
 
 
@@ -48,7 +54,7 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """One index and its days; `tariffs` are the parts it is made of, `index` what it shows now."""
+    """One index and its use, by spans; `tariffs` are the parts it is made of, `index` what it shows now."""
 
     channel: str
     device: str
@@ -57,14 +63,8 @@ class Counter:
     tariff: str
     unit: str
     index: Value | None
-    today: Used | None
-    yesterday: Used | None
+    used: Mapping[str, Used | None]
     tariffs: tuple["Counter", ...] = ()
-
-    @property
-    def partial(self) -> bool:
-        """Whether one of its days is not known from its beginning."""
-        return any(used is not None and used.partial for used in (self.today, self.yesterday))
 
     @property
     def name(self) -> str:
@@ -73,16 +73,27 @@ class Counter:
 
 
 @dataclass(frozen=True, slots=True)
-class Days:
-    """The days of some channels: channel -> its rows as /v1/history gives them, with the exponent of its numbers."""
+class Period:
+    """What the agent says of an index in a period: what was used, how far that is known, and its last value there."""
 
-    today: date
-    rows: Mapping[str, Sequence[Sequence[Any]]]
-    exponent: Mapping[str, int]
+    used: Decimal
+    estimated: Decimal
+    incomplete: bool
+    last: Decimal | None
 
-    def of(self, channel: Channel) -> Sequence[Sequence[Any]]:
-        """Give the days of a channel, none where none are known."""
-        return self.rows.get(channel.name, ())
+
+Periods = Mapping[str, Mapping[str, Period]]
+"""Channel -> span -> what is known of it."""
+
+
+def period(row: Sequence[Any], fields: Sequence[str], exponent: int) -> Period | None:
+    """Read a row of /v1/history; None where it tells no use."""
+    told = dict(zip(fields, row, strict=True))
+    if told["used"] is None:
+        return None
+    last = None if told["last"] is None else exact(told["last"], exponent)
+    used, estimated = exact(told["used"], exponent), exact(told["estimated"], exponent)
+    return Period(used, estimated, told["state"] == INCOMPLETE, last)
 
 
 def wanted(channels: Sequence[Channel], protocols: Mapping[str, str]) -> list[Channel]:
@@ -106,10 +117,10 @@ def wanted(channels: Sequence[Channel], protocols: Mapping[str, str]) -> list[Ch
 
 
 def counters(
-    shown: Sequence[Channel], protocols: Mapping[str, str], days: Days, prices: Mapping[str, Price]
+    shown: Sequence[Channel], protocols: Mapping[str, str], periods: Periods, prices: Mapping[str, Price]
 ) -> list[Counter]:
-    """Give each counter with its days, the tariffs of a meter under their whole, in the order of KINDS."""
-    made = [_counter(each, days, prices) for each in shown]
+    """Give each counter with its use, the tariffs of a meter under their whole, in the order of KINDS."""
+    made = [_counter(each, periods.get(each.name, {}), prices) for each in shown]
     whole: list[Counter] = []
     for device in dict.fromkeys(each.device for each in shown):
         own = [counter for counter in made if counter.device == device]
@@ -127,9 +138,10 @@ def counters(
     return sorted(whole, key=lambda counter: KINDS.index(counter.kind))
 
 
-def _counter(channel: Channel, days: Days, prices: Mapping[str, Price]) -> Counter:
+def _counter(channel: Channel, periods: Mapping[str, Period], prices: Mapping[str, Price]) -> Counter:
     price = prices.get(channel.name)
     unit = "kWh" if _KIND[channel.quantity] in {IMPORT, EXPORT, HEAT} else channel.unit
+    now = _good(channel.value)
     return Counter(
         channel=channel.name,
         device=channel.device,
@@ -138,9 +150,20 @@ def _counter(channel: Channel, days: Days, prices: Mapping[str, Price]) -> Count
         tariff="" if price is None else price.name,
         unit=unit,
         index=_index(channel.value, unit),
-        today=_used(channel, days, days.today, price, now=_good(channel.value)),
-        yesterday=_used(channel, days, days.today - timedelta(days=1), price),
+        used={
+            TODAY: _used(channel, _today(periods), price, now=now),
+            YESTERDAY: _used(channel, periods.get(YESTERDAY), price),
+            MONTH: _used(channel, periods.get(MONTH), price, now=now),
+        },
     )
+
+
+def _today(periods: Mapping[str, Period]) -> Period | None:
+    """Give today's use; before its first minute is known, nothing since the end of yesterday."""
+    before = periods.get(YESTERDAY)
+    if TODAY in periods or before is None or before.last is None:
+        return periods.get(TODAY)
+    return replace(before, used=Decimal(0), estimated=Decimal(0))
 
 
 def _index(value: Value | None, unit: str) -> Value | None:
@@ -154,37 +177,40 @@ def _good(value: Value | None) -> Decimal | None:
     return None if value is None or value.state == SUSPECT else value.number
 
 
-def _used(channel: Channel, days: Days, day: date, price: Price | None, *, now: Decimal | None = None) -> Used | None:
-    """Count a day that is over, or today up to what the index shows `now`: the history has that a minute later."""
-    rows = {
-        row[0]: [exact(value, days.exponent[channel.name]) for value in row[1:3]]
-        for row in days.of(channel)
-        if row[1] is not None
-    }
-    own, before = rows.get(day.isoformat()), rows.get((day - timedelta(days=1)).isoformat())
-    begin = before[1] if before else own[0] if own else None
-    end = own[1] if now is None and own else now
-    if end is None or begin is None or end < begin:  # nothing to count from; or a meter that was changed
+def _used(channel: Channel, known: Period | None, price: Price | None, *, now: Decimal | None = None) -> Used | None:
+    """Count a period, one that runs up to what the index shows `now`."""
+    if known is None:
         return None
-    amount = end - begin
-    if channel.unit == "Wh":
-        amount /= _A_KWH
-    return Used(amount, before is None, None if price is None else amount * price.eur)
+    since = now - known.last if now is not None and known.last is not None and now > known.last else Decimal(0)
+    scale = _A_KWH if channel.unit == "Wh" else Decimal(1)
+    amount, estimated = (known.used + since) / scale, known.estimated / scale
+    return Used(amount, known.incomplete, estimated, None if price is None else amount * price.eur)
 
 
 def _joined(total: Counter | None, tariffs: tuple[Counter, ...]) -> Counter:
     """Give the whole of a meter: its own total, else the sum of its tariffs; priced where each part that counts is."""
     head = tariffs[0] if total is None else total
-    days = {}
-    for day in ("today", "yesterday"):
-        parts = [used for each in tariffs if (used := getattr(each, day)) is not None]
-        own: Used | None = None if total is None else getattr(total, day)
-        if own is None and total is None and parts:
-            own = Used(sum((used.amount for used in parts), Decimal(0)), any(used.partial for used in parts))
+    used = {}
+    for span in SPANS:
+        parts = [each.used[span] for each in tariffs]
+        own = _sum(parts) if total is None else total.used[span]
         if own is not None and own.eur is None:
-            costly = [used for used in parts if used.amount]
-            if costly and len(parts) == len(tariffs) and all(used.eur is not None for used in costly):
-                own = replace(own, eur=sum((used.eur for used in costly if used.eur is not None), Decimal(0)))
-        days[day] = own
+            costly = [part for part in parts if part is None or part.amount]
+            known = [part.eur for part in costly if part is not None and part.eur is not None]
+            if known and len(known) == len(costly):
+                own = replace(own, eur=sum(known, Decimal(0)))
+        used[span] = own
     index = None if total is None else total.index
-    return replace(head, tariff="", index=index, today=days["today"], yesterday=days["yesterday"], tariffs=tariffs)
+    return replace(head, tariff="", index=index, used=used, tariffs=tariffs)
+
+
+def _sum(parts: Sequence[Used | None]) -> Used | None:
+    """Add parts; without one of them the sum is incomplete."""
+    known = [part for part in parts if part is not None]
+    if not known:
+        return None
+    return Used(
+        sum((part.amount for part in known), Decimal(0)),
+        len(known) < len(parts) or any(part.incomplete for part in known),
+        sum((part.estimated for part in known), Decimal(0)),
+    )

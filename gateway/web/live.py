@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
@@ -133,19 +133,30 @@ class Live:
         protocols = {each["name"]: each["protocol"] for each in site["devices"]}
         prices = {each["channel"]: counting.Price(Decimal(each["eur"]), each["name"]) for each in site["prices"]}
         shown = counting.wanted(found, protocols)
-        histories = {}
-        for channel in shown if utc_ms is not None else ():
-            resource = f"/v1/history/{quote(channel.name, safe='')}?resolution=day"
-            history = (await self._agent.known(resource, DAYS_S)).content
-            if history is not None:
-                histories[channel.name] = history
+        periods: dict[str, dict[str, counting.Period]] = {}
         now = datetime.fromtimestamp((utc_ms or 0) / 1000, UTC).astimezone(zone)
-        days = counting.Days(
-            today=now.date(),
-            rows={name: history["rows"] for name, history in histories.items()},
-            exponent={name: history["exponent"] for name, history in histories.items()},
-        )
-        return counting.counters(shown, protocols, days, prices)
+        for channel in shown if utc_ms is not None else ():
+            periods[channel.name] = await self._periods(channel.name, now.date(), zone)
+        return counting.counters(shown, protocols, periods, prices)
+
+    async def _periods(self, channel: str, today: date, zone: tzinfo) -> dict[str, counting.Period]:
+        """Ask for what was used today, yesterday and this month."""
+        yesterday = today - timedelta(days=1)
+        spans = {
+            counting.TODAY: ("day", yesterday, today.isoformat()),
+            counting.YESTERDAY: ("day", yesterday, yesterday.isoformat()),
+            counting.MONTH: ("month", today.replace(day=1), f"{today:%Y-%m}"),
+        }
+        found = {}
+        for span, (resolution, since, name) in spans.items():
+            from_s = int(datetime(since.year, since.month, since.day, tzinfo=zone).timestamp())
+            resource = f"/v1/history/{quote(channel, safe='')}?resolution={resolution}&from={from_s}"
+            history = (await self._agent.known(resource, DAYS_S)).content
+            for row in () if history is None else history["rows"]:
+                known = counting.period(row, history["fields"], history["exponent"]) if row[0] == name else None
+                if known is not None:
+                    found[span] = known
+        return found
 
 
 def _zone(site: Json | None) -> tzinfo:

@@ -82,6 +82,16 @@ class Writing:
             return f"{local:%d/%m/%Y %H:%M}"
         return f"{local.day} {_MONTHS[local.month - 1]} {local:%Y %H:%M}"
 
+    def day(self, utc_ms: int, zone: tzinfo) -> str:
+        """Write a day: 26/11/2026, 26 Nov 2026."""
+        local = datetime.fromtimestamp(utc_ms // 1000, UTC).astimezone(zone)
+        return f"{local:%d/%m/%Y}" if self.language == "fr" else f"{local.day} {_MONTHS[local.month - 1]} {local:%Y}"
+
+    def month(self, utc_ms: int, zone: tzinfo) -> str:
+        """Write a month: 11/2026, Nov 2026."""
+        local = datetime.fromtimestamp(utc_ms // 1000, UTC).astimezone(zone)
+        return f"{local:%m/%Y}" if self.language == "fr" else f"{_MONTHS[local.month - 1]} {local:%Y}"
+
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _SHOWN = {"m3": "m³", "m3/h": "m³/h", "degC": "°C"}

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -14,7 +14,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from gateway.control.client import AgentRefused, AgentUnreachable
-from gateway.web import chart
+from gateway.web import chart, past
 from gateway.web.agent import Agent
 from gateway.web.form import fields
 from gateway.web.live import Live, View
@@ -83,6 +83,9 @@ class Pages:
             Route("/channels", self._channels),
             Route("/power", self._power),
             Route("/power.json", self._power_json),
+            Route("/history", self._history),
+            Route("/history.json", self._history_json),
+            Route("/totals.csv", self._totals),
             Route("/live/{page}", self._stream),
             Route("/opt-out", self._opt_out, methods=["POST"]),
             Route("/opt-in", self._opt_in, methods=["POST"]),
@@ -126,6 +129,32 @@ class Pages:
     async def _power_json(self, _: Request) -> Response:
         curve = await chart.curve(self._agent, await self._live.now())
         return JSONResponse(None if curve is None else curve.points())
+
+    async def _history(self, request: Request) -> Response:
+        view = await self._live.now()
+        found = past.choices(view)
+        choice, by = _asked(request, found)
+        shown = None if choice is None else await past.past(self._agent, view, choice, by)
+        first, last = past.span({}, view) or (None, None)
+        return page(
+            request, "history.html", view=view, choices=found, choice=choice, by=by, past=shown, first=first, last=last
+        )
+
+    async def _history_json(self, request: Request) -> Response:
+        view = await self._live.now()
+        choice, by = _asked(request, past.choices(view))
+        shown = None if choice is None else await past.past(self._agent, view, choice, by)
+        return JSONResponse(None if shown is None else shown.points())
+
+    async def _totals(self, request: Request) -> Response:
+        view = await self._live.now()
+        span = past.span(request.query_params, view)
+        if span is None:
+            return await self._refused(request, 422, "totals.wrong")
+        lines = past.totals(self._agent, view, span, comma=request.state.visitor.language == "fr")
+        name = f"totals-{span[0].isoformat()}-{span[1].isoformat()}.csv"
+        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+        return StreamingResponse(lines, headers=headers, media_type="text/csv")
 
     async def _stream(self, request: Request) -> Response:
         name = request.path_params["page"]
@@ -190,6 +219,15 @@ class Pages:
 
     async def _refused(self, request: Request, status: int, why: str, *, detail: str = "") -> Response:
         return page(request, "refused.html", status=status, why=why, detail=detail)
+
+
+def _asked(request: Request, found: Sequence[past.Choice]) -> tuple[past.Choice | None, str]:
+    """Read whose past is asked for, and by what; raise HTTPException for what is not there."""
+    by, channel = request.query_params.get("by", past.DAY), request.query_params.get("channel")
+    choice = past.chosen(found, channel)
+    if by not in past.BY or (channel is not None and choice is None):
+        raise HTTPException(404)
+    return choice, by
 
 
 async def _packed(events: AsyncIterator[str]) -> AsyncIterator[bytes]:

@@ -55,14 +55,16 @@ async def test_the_table_says_what_the_chart_draws(house: House, scripts: bool) 
     drawn = [round(value) for value in points["v"] if value is not None]
     async with house.visiting(scripts=scripts) as tab:
         await tab.go("/power")
-        means = await tab.page.locator("tbody td:nth-of-type(1)").all_inner_texts()
+        means = await tab.page.locator("tbody tr:not(.gap) td:nth-of-type(1)").all_inner_texts()
         table = [int(re.sub(r"\D", "", mean)) for mean in reversed(means)]
         # A minute may have ended, and another have grown too old, between the two.
         assert drawn[NEAR:-NEAR] == table[table.index(drawn[NEAR]) :][: len(drawn) - 2 * NEAR]
         assert len(table) - len(drawn) <= NEAR
+        gaps = await tab.page.locator("tbody tr.gap").all_inner_texts()
+        assert [tab.says("history.gap") in gap for gap in gaps] == [True]
         await tab.go("/")
         hours = tab.page.locator("#chart + details")
         await hours.locator("summary").click()
-        rows = await hours.locator("tbody tr").all_inner_texts()
+        rows = await hours.locator("tbody tr:not(.gap)").all_inner_texts()
         assert len(rows) in {24, 25}
         assert all(re.search(r"\d VA", " ".join(row.split())) for row in rows)

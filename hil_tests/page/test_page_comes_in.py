@@ -14,7 +14,7 @@ from hil_tests.page.looks import looked_at
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
-PLACES = ("/", "/channels", "/power", "/password")
+PLACES = ("/", "/channels", "/history", "/power", "/password")
 WRONG = 5
 """So many wrong passwords are answered; the next one is told to wait."""
 

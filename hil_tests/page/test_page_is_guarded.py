@@ -21,7 +21,20 @@ CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
     "frame-ancestors 'none'; base-uri 'none'"
 )
-PATHS = ("/", "/channels", "/power", "/power.json", "/password", "/login", "/first-use", "/health", "/nowhere")
+PATHS = (
+    "/",
+    "/channels",
+    "/power",
+    "/power.json",
+    "/history",
+    "/history.json",
+    "/totals.csv",
+    "/password",
+    "/login",
+    "/first-use",
+    "/health",
+    "/nowhere",
+)
 
 _POSTED = """(form) => {
     document.body.innerHTML = form;

@@ -11,7 +11,7 @@ from hil_tests.page.house import House
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
-PATHS = ("/", "/channels", "/power", "/password", "/nowhere")
+PATHS = ("/", "/channels", "/history", "/power", "/password", "/nowhere")
 SAME = frozenset(key for key, (french, english) in WORDS.items() if french == english)
 SHORT = 12
 """A shorter text may be a part of another one by chance."""

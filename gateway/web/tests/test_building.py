@@ -1,7 +1,6 @@
 """What is shown of a building follows from what the agent says of it, and from nothing else."""
 
 from dataclasses import replace
-from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -9,7 +8,6 @@ import pytest
 from gateway.web import alerts, counters, power, shedding, values
 from gateway.web.tests import saying
 
-TODAY = date(2026, 11, 26)
 PROTOCOLS = {each["name"]: each["protocol"] for each in saying.site()["devices"]}
 
 
@@ -105,87 +103,114 @@ def test_a_site_without_electricity_has_no_meter() -> None:
 # Consumption
 
 
-def days(**rows: list[list[object]]) -> counters.Days:
-    """Days of channels, whose names have "_" for "."; each row is day, first and last value."""
-    return counters.Days(
-        TODAY,
-        {
-            name.replace("_", "."): [[day, first, last, 0, 0, 0, 1] for day, first, last in all_]
-            for name, all_ in rows.items()
-        },
-        {name.replace("_", "."): -3 if name.startswith(("gas", "water")) else 0 for name in rows},
-    )
+def periods(**told: tuple[str | int, str | int, str | int | None]) -> dict[str, counters.Period]:
+    """Give spans of an index, each as (used, estimated, last value), incomplete where the name ends so."""
+    return {
+        span.removesuffix("_incomplete"): counters.Period(
+            Decimal(used), Decimal(estimated), span.endswith("_incomplete"), None if last is None else Decimal(last)
+        )
+        for span, (used, estimated, last) in told.items()
+    }
 
 
-def counted(of: counters.Days, prices: dict[str, counters.Price] | None = None) -> dict[str, counters.Counter]:
+def counted(of: counters.Periods, prices: dict[str, counters.Price] | None = None) -> dict[str, counters.Counter]:
     """Each counter that is shown, by its channel."""
     shown = counters.wanted(found(), PROTOCOLS)
     return {each.channel: each for each in counters.counters(shown, PROTOCOLS, of, prices or {})}
 
 
-def test_a_day_is_counted_from_the_end_of_the_day_before() -> None:
-    """What was used while nothing was read is in it, and nothing is guessed; today goes up to what the index shows."""
-    water = counted(days(water_total=[["2026-11-25", 86_100, 87_302], ["2026-11-26", 87_400, 87_500]]))["water.total"]
-    assert water.today == counters.Used(Decimal("0.350"), partial=False)
-    assert water.yesterday == counters.Used(Decimal("1.202"), partial=True)
-    assert water.partial
+def test_today_and_the_month_go_on_up_to_what_the_index_shows() -> None:
+    """The history has it some minutes later; yesterday is over."""
+    water = counted(
+        {"water.total": periods(today=("0.3", 0, "87.602"), yesterday=("1.2", 0, "87.302"), month=("25", 0, "87.602"))}
+    )["water.total"]
+    assert water.used == {
+        "today": counters.Used(Decimal("0.350")),
+        "yesterday": counters.Used(Decimal("1.2")),
+        "month": counters.Used(Decimal("25.050")),
+    }
 
 
-def test_today_begins_with_its_first_reading_where_yesterday_is_not_known() -> None:
-    """It is said to be partial."""
-    water = counted(days(water_total=[["2026-11-26", 87_600, 87_640]]))["water.total"]
-    assert (water.today, water.yesterday) == (counters.Used(Decimal("0.052"), partial=True), None)
+def test_what_the_agent_calls_incomplete_or_estimated_stays_so() -> None:
+    """At least so much, and so much of it a share."""
+    water = counted(
+        {"water.total": periods(today=("0.3", "0.1", "87.652"), yesterday_incomplete=("1.2", "0.7", None))}
+    )["water.total"]
+    assert water.used["today"] == counters.Used(Decimal("0.3"), estimated=Decimal("0.1"))
+    assert water.used["yesterday"] == counters.Used(Decimal("1.2"), incomplete=True, estimated=Decimal("0.7"))
+    assert water.used["month"] is None
 
 
-def test_a_day_with_nothing_to_count_from_is_unknown() -> None:
+def test_just_after_midnight_today_begins_where_yesterday_ended() -> None:
+    """Before the first minute of a day is in the history, the index itself tells."""
+    water = counted({"water.total": periods(yesterday=("1.2", "0.4", "87.650"))})["water.total"]
+    assert water.used["today"] == counters.Used(Decimal("0.002"))
+
+
+def test_a_span_of_which_nothing_is_known_is_unknown() -> None:
     """No zero stands where nothing was read."""
-    gas = counted(days())["gas.total"]
-    assert (gas.today, gas.yesterday) == (None, None)
+    assert set(counted({})["gas.total"].used.values()) == {None}
 
 
 def test_a_doubted_index_is_not_counted() -> None:
-    """Where the present index cannot be true, today ends with what the history took for good."""
+    """Where it cannot be true, or went back, today ends with what the history took for good."""
     channel = one("water.total", found())
     assert channel.value is not None
-    doubted = replace(channel, value=replace(channel.value, number=Decimal(999_999), state="suspect"))
-    of = days(water_total=[["2026-11-25", 86_100, 87_302], ["2026-11-26", 87_400, 87_500]])
-    (water,) = counters.counters([doubted], PROTOCOLS, of, {})
-    assert water.today == counters.Used(Decimal("0.198"), partial=False)
-
-
-def test_an_index_that_went_back_is_no_use() -> None:
-    """A meter that was changed begins anew; what the day used is not known."""
-    assert counted(days(water_total=[["2026-11-25", 5, 90_000]]))["water.total"].today is None
+    for number, state in ((999_999, "suspect"), (3, "ok")):
+        doubted = replace(channel, value=replace(channel.value, number=Decimal(number), state=state))
+        of = {"water.total": periods(today=("0.198", 0, "87.5"))}
+        (water,) = counters.counters([doubted], PROTOCOLS, of, {})
+        assert water.used["today"] == counters.Used(Decimal("0.198"))
 
 
 def test_the_tariffs_stand_under_their_meter() -> None:
     """The whole is the meter's own total; indexes at zero, the distributor's and a heating circuit are left out."""
-    shown = counted(
-        days(main_east=[["2026-11-26", 11_997_000, 11_999_000]], main_easf01=[["2026-11-26", 7_999_000, 7_999_500]])
-    )
+    shown = counted({"main.east": periods(today=(2_000, 0, 11_999_000)), "main.easf01": periods(today=(500, 0, None))})
     assert list(shown) == ["main.east", "main.eait", "heat.energy", "gas.total", "water.total"]
     main = shown["main.east"]
     assert [each.channel for each in main.tariffs] == ["main.easf01", "main.easf02"]
-    assert main.today == counters.Used(Decimal(3), partial=True)
+    assert main.used["today"] == counters.Used(Decimal(3))
     assert main.index is not None
     assert (str(main.index.number), main.index.unit) == ("12000.000", "kWh")
 
 
+def test_a_meter_without_a_total_is_the_sum_of_its_tariffs() -> None:
+    """Incomplete where one of them is, or is not known."""
+    own = [each for each in found() if each.name in {"main.easf01", "main.easf02"}]
+    both = {"main.easf01": periods(today=(500, 100, None)), "main.easf02": periods(today=(1_500, 0, None))}
+    (main,) = counters.counters(own, PROTOCOLS, both, {})
+    assert main.used["today"] == counters.Used(Decimal(2), estimated=Decimal("0.1"))
+    (main,) = counters.counters(own, PROTOCOLS, {"main.easf01": periods(today=(500, 0, None))}, {})
+    assert main.used["today"] == counters.Used(Decimal("0.5"), incomplete=True)
+
+
+def test_a_row_of_the_history_is_read_by_its_fields() -> None:
+    """In the unit of the channel, exactly; a row that tells no use is none."""
+    fields = ["day", "first", "last", "used", "estimated", "state"]
+    row = ["2026-11-26", 86_100, 87_302, 1_202, 2, "incomplete"]
+    assert counters.period(row, fields, -3) == counters.Period(
+        Decimal("1.202"), Decimal("0.002"), incomplete=True, last=Decimal("87.302")
+    )
+    assert counters.period(["2026-11-26", 1, 2, None, None, "ok"], fields, -3) is None
+
+
 def test_euros_come_from_prices_alone() -> None:
     """Each tariff costs what its price says; the whole is told once every part that was used has one."""
-    of = days(
-        main_east=[["2026-11-26", 11_997_000, 11_999_000]],
-        main_easf01=[["2026-11-26", 7_999_000, 7_999_500]],
-        main_easf02=[["2026-11-26", 3_998_000, 3_999_000]],
-    )
+    of = {
+        "main.east": periods(today=(2_000, 0, 11_999_000)),
+        "main.easf01": periods(today=(500, 0, 7_999_500)),
+        "main.easf02": periods(today=(1_000, 0, 3_999_000)),
+    }
     cheap, dear = counters.Price(Decimal("0.16"), "Heures creuses"), counters.Price(Decimal("0.21"), "Heures pleines")
     half = counted(of, {"main.easf01": cheap})["main.east"]
     whole = counted(of, {"main.easf01": cheap, "main.easf02": dear})["main.east"]
-    assert half.today is not None
-    assert half.today.eur is None
-    assert [each.today.eur for each in half.tariffs if each.today] == [Decimal("0.16"), None]
-    assert whole.today is not None
-    assert whole.today.eur == Decimal("0.58")
+    today = half.used["today"]
+    assert today is not None
+    assert today.eur is None
+    assert [used.eur for each in half.tariffs if (used := each.used["today"])] == [Decimal("0.16"), None]
+    today = whole.used["today"]
+    assert today is not None
+    assert today.eur == Decimal("0.58")
     assert [each.tariff for each in whole.tariffs] == ["Heures creuses", "Heures pleines"]
 
 
