@@ -1,14 +1,12 @@
 """For each command the module that answers it, imported only when it is asked: that keeps the start at some 50 ms."""
 
 import argparse
-import gc
 
 # ruff: noqa: PLC0415 - lazy on purpose, in this whole file
 
 
 def run(options: argparse.Namespace) -> int:
     """Start the agent."""
-    gc.collect()  # the parser of every command, a megabyte: what the agent imports takes its place
     from gateway.app import run as run_agent  # 40 MB of imports
 
     return run_agent(options.config, await_keys=options.await_keys)

@@ -3,6 +3,7 @@
     store      the outbox on its one thread
     signer     what this gateway says in its chained streams, signed
     unsaved    rows in memory, for as long as the disk refuses them
+    trouble    who is told that it does
     records    what is no reading: schemas, the clock, what was dropped
     receipts   what the other end has, on its way to the disk
     sealing    the work: rows committed and segments sealed, on time

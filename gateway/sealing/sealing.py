@@ -21,6 +21,7 @@ from gateway.sealing.receipts import Noted, Receipts, enter
 from gateway.sealing.records import Records
 from gateway.sealing.signer import Signer
 from gateway.sealing.store import Store
+from gateway.sealing.trouble import Trouble
 from gateway.sealing.unsaved import Unsaved
 from gateway.wire import packing
 
@@ -73,7 +74,7 @@ class Sealing:
         self._begun = self._ended = 0
         self._round = asyncio.Condition()
         self._aside = store.last.aside_rows
-        self.failure: str | None = None
+        self._trouble = Trouble(alarm)
         self.rounds = 0
         """How often the work came to its end, also where the disk refused: it goes on as long as this grows."""
         self.last_commit_ms: int | None = None
@@ -86,6 +87,11 @@ class Sealing:
         self.sealed_bytes = 0
         self.sealed_readings = 0
         """What this process has sealed: how much room a reading takes, for an estimate of what is left."""
+
+    @property
+    def failure(self) -> str | None:
+        """What is wrong with the disk now."""
+        return self._trouble.failure
 
     @property
     def given_up(self) -> int:
@@ -179,13 +185,9 @@ class Sealing:
         except StorageDamaged:
             raise
         except StorageError as error:
-            if self.failure is None:
-                log.warning("storage: %s", error)
-            self.failure = str(error)
+            self._trouble.refused(str(error))
         else:
-            if self.failure is not None:
-                log.warning("storage: works again")
-            self.failure = None
+            self._trouble.worked()
         self.rounds += 1
         async with self._round:
             self._ended = number

@@ -272,3 +272,18 @@ async def _cancelled(task: "asyncio.Task[None]") -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_a_disk_that_goes_on_refusing_is_an_alarm_and_one_hiccup_is_none(metering: Metering) -> None:
+    """People are told once, with what to do, and once more when it is over."""
+    for rounds in (2, 5):
+        metering.refuse_writes()
+        for _ in range(rounds):
+            metering.read()
+            await metering.sealing.flush(seal=False)
+        metering.mend()
+        await metering.sealing.flush(seal=False)
+    (kind, refused), (_, over) = metering.alarms
+    assert kind == "storage"
+    assert "check the disk and who may write there" in refused
+    assert over == "the disk takes readings again"
