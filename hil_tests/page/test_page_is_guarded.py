@@ -28,7 +28,6 @@ PATHS = (
     "/power.json",
     "/history",
     "/history.json",
-    "/totals.csv",
     "/password",
     "/login",
     "/first-use",
