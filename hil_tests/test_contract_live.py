@@ -220,7 +220,7 @@ def test_chains_are_whole(heard: Heard) -> None:
 
 
 def test_a_reader_in_another_language_reads_everything_as_we_do(heard: Heard, tmp_path: Path) -> None:
-    """decode.mjs, which has the documents alone, gives the same headers, meanings and rows."""
+    """reader.mjs, whose author had the documents alone, gives the same headers, meanings and rows."""
     told = in_javascript([each.payload for each in heard.signed], heard.keys, tmp_path)
     schemas = heard.schemas()
     rows = 0

@@ -1,5 +1,6 @@
 """The reader in JavaScript, written from docs/contract alone, and ours say the same of any segment, sound or spoilt."""
 
+import json
 import random
 from pathlib import Path
 
@@ -12,9 +13,11 @@ from gateway.wire.packing import SegmentContent
 from gateway.wire.record import Recorder
 from gateway.wire.schema import Schema
 from gateway.wire.tests.building import CHANNELS, HEADER, KEY, KEY_ID, channel, header, ticks
-from hil_tests.contract.examples import KEYS
+from hil_tests.contract.edges import edges
+from hil_tests.contract.examples import FOLDER, KEYS
 from hil_tests.contract.meaning import meaning
 from hil_tests.contract.refused import refused
+from hil_tests.contract.story import examples
 from hil_tests.contract.strangers import in_javascript
 
 SMALL = [
@@ -115,10 +118,31 @@ def test_spoilt_segments_are_refused_alike(tmp_path: Path) -> None:
     assert 0 < readable < len(messages) / 2
 
 
+def test_every_example_is_read_in_javascript(tmp_path: Path) -> None:
+    """Header, meaning and rows are those that stand beside it; segments that come before their schema among them."""
+    told = [json.loads((FOLDER / f"{example.name}.json").read_text("utf-8")) for example in examples()]
+    told += json.loads((FOLDER / "sound.json").read_text("utf-8"))
+    messages = [bytes.fromhex(each["message"]) for each in told]
+    for order in (messages, messages[::-1]):
+        by_message = dict(zip(order, in_javascript(order, KEYS, tmp_path), strict=True))
+        for each, message in zip(told, messages, strict=True):
+            wanted = {name: each[name] for name in ("header", "meaning", "rows") if name in each}
+            assert by_message[message] == wanted, each["about"]
+
+
 def test_what_is_to_be_refused_is_refused_in_javascript_too(tmp_path: Path) -> None:
-    """All but the first of docs/contract/examples/refused.json; who may sign what is not its question."""
-    sound, *rest = [(why, bytes.fromhex(message)) for why, message in refused()]
-    told = in_javascript([sound[1], *(message for _, message in rest)], KEYS, tmp_path)
-    assert "refused" not in told[0]
-    for (why, _), found in zip(rest, told[1:], strict=True):
-        assert ("refused" in found) is not why.startswith("signed with a key that may not"), why
+    """Each of docs/contract/examples/refused.json, at the check that stands there."""
+    listed = list(refused())
+    schemas = [message for _, message in edges() if cose.peek(message).content == Schema.CONTENT]
+    told = in_javascript([*(each.message for each in listed), *schemas], KEYS, tmp_path)
+    for each, found in zip(listed, told, strict=False):
+        assert found.get("fails") == each.fails, (each.why, found)
+
+
+def test_a_segment_whose_schema_is_not_there_waits(tmp_path: Path) -> None:
+    """It is neither read nor refused."""
+    message = next(message for _, message in edges() if cose.peek(message).content == packing.CONTENT)
+    [found] = in_javascript([message], KEYS, tmp_path)
+    identity = cose.peek(message).schema
+    assert identity is not None
+    assert found["waiting"] == identity.hex()

@@ -80,8 +80,11 @@ def unknown(content: str, known: Iterable[str] = KNOWN) -> str:
 
 
 def hold_place(header: Header) -> None:
-    """Hold a header of a known content to the stream, the chain and the schema of that content; MalformedMessage."""
-    if _STREAMS[header.content].fullmatch(header.stream) is None:
+    """Hold a header to the stream, the chain and the schema of its content; raise MalformedMessage."""
+    streams = _STREAMS.get(header.content)
+    if streams is None:
+        raise MalformedMessage(unknown(header.content))
+    if streams.fullmatch(header.stream) is None:
         raise MalformedMessage(f"{header.content} in stream {header.stream}")
     if (header.previous is None) is not (header.stream in _SINGLE):
         raise MalformedMessage(f"{header.content} in {header.stream}: a previous where there is no chain, or none")

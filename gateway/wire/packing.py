@@ -244,6 +244,6 @@ def _read_group(item: cbor.Value, schema: Schema, start: int, room: int, numbers
         if any(value is not None and isinstance(value, str) is not info.is_text for value in read.values):
             raise MalformedMessage(f"segment: {info.name}: a value is not of the kind that the schema says")
         values[info.name] = read.values
-        if read.quality is not None:
+        if read.quality is not None and any(read.quality):
             quality[info.name] = read.quality
     return names[number], Table(ticks, values, quality)

@@ -1,8 +1,8 @@
 """Writes docs/contract/examples, as `make docs` does; a test holds them to it."""
 
 import json
-import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +12,26 @@ from gateway.wire import cbor, contents, cose, packing
 from gateway.wire.keys import KeySet, SigningKey, TrustedKey
 from gateway.wire.numbers import read_varints
 from gateway.wire.schema import Schema
+from hil_tests.contract.craft import EDGES, FOREIGN, OTHER_GATEWAY, REVOKED
+from hil_tests.contract.edges import edges
 from hil_tests.contract.meaning import Json, header, meaning
-from hil_tests.contract.refused import refused
+from hil_tests.contract.refused import SOUND, refused
 from hil_tests.contract.story import CENTRE, CENTRE_EPOCH, DWELLING, GATEWAY, SCHEMA, SIGNING, Example, examples
 
 FOLDER = Path(__file__).parents[2] / "docs" / "contract" / "examples"
 
-SCHEMAS: Mapping[bytes, Schema] = {schema.id: schema for schema in (SCHEMA, DWELLING)}
+SCHEMAS: Mapping[bytes, Schema] = {schema.id: schema for schema in (SCHEMA, DWELLING, EDGES)}
+
+
+def _of_gateway(key: SigningKey, gateway: str) -> TrustedKey:
+    return TrustedKey(key.key_id, gateway, bytes(8), frozenset({"gateway"}), key.private.public_key())
+
+
 KEYS = KeySet.of(
     [
-        TrustedKey(SIGNING.key_id, GATEWAY, bytes(8), frozenset({"gateway"}), SIGNING.private.public_key()),
+        _of_gateway(SIGNING, GATEWAY),
+        _of_gateway(FOREIGN, OTHER_GATEWAY),
+        replace(_of_gateway(REVOKED, GATEWAY), is_revoked=True),
         TrustedKey(
             CENTRE.key_id,
             "centre",
@@ -36,23 +46,38 @@ KEYS = KeySet.of(
 def files() -> Iterator[tuple[str, bytes]]:
     """Give name and content of every file of the folder."""
     warning = "TEST KEYS, made of texts that anyone can read: trust them nowhere else"
-    keys = {"warning": warning, "gateway": _key(SIGNING, "gateway"), "centre": _key(CENTRE, "centre")}
-    yield "keys.json", _json(keys)
+    keys = {key.key_id.decode(): _key(key) for key in (SIGNING, FOREIGN, REVOKED, CENTRE)}
+    yield "keys.json", _json({"warning": warning, "keys": keys})
     yield "keys.toml", f"# {warning}.\n{KEYS.to_toml()}".encode()
     for example in examples():
         yield f"{example.name}.cbor", example.message
         yield f"{example.name}.json", _json(_described(example))
-    yield "refused.json", _json([{"why": why, "message": message} for why, message in refused()])
+    yield (
+        "sound.json",
+        _json([_sound("what the first of refused.json are made of", SOUND), *(_sound(*e) for e in edges())]),
+    )
+    yield "refused.json", _json([{"why": e.why, "fails": e.fails, "message": e.message.hex()} for e in refused()])
 
 
-def _key(key: SigningKey, what: str) -> Json:
-    public, private = key.private.public_key(), key.private
+def _key(key: SigningKey) -> Json:
+    known, public, private = KEYS.keys[key.key_id], key.private.public_key(), key.private
     return {
-        "id": key.key_id.decode(),
-        "seed_is_sha256_of": f"TEST KEY of docs/contract: {what}",
-        "seed": private.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption()).hex(),
+        "issuer": known.issuer,
+        "epoch": known.epoch.hex(),
+        "roles": sorted(known.roles),
         "public": public.public_bytes(Encoding.Raw, PublicFormat.Raw).hex(),
+        "revoked": known.is_revoked,
+        "seed": private.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption()).hex(),
     }
+
+
+def _sound(about: str, message: bytes) -> Json:
+    verified = KEYS.verify(message)
+    said = contents.read(verified, SCHEMAS.get)
+    told: Json = {"about": about, "message": message.hex(), "header": header(verified.header), "meaning": meaning(said)}
+    if isinstance(said, packing.SegmentContent):
+        told["rows"] = [list(row) for row in said.readings()]
+    return told
 
 
 def _described(example: Example) -> Json:
@@ -125,10 +150,23 @@ def _laid_out(document: Any, indent: str = "") -> str:  # noqa: ANN401 - whateve
         inner = [f"{deeper}{json.dumps(name)}: {_laid_out(each, deeper)}" for name, each in document.items()]
         return "{\n" + ",\n".join(inner) + f"\n{indent}}}"
     if not any(isinstance(each, dict | list) for each in document):
-        lines = textwrap.wrap(short[1:-1], 110, initial_indent=deeper, subsequent_indent=deeper, break_on_hyphens=False)
-        return "\n".join(["[", *lines, f"{indent}]"])
+        return "\n".join(
+            ["[", *_filled([json.dumps(each, ensure_ascii=False) for each in document], deeper), f"{indent}]"]
+        )
     inner = [deeper + _laid_out(each, deeper) for each in document]
     return "[\n" + ",\n".join(inner) + f"\n{indent}]"
+
+
+def _filled(entries: Sequence[str], indent: str) -> Iterator[str]:
+    """Give lines of entries, each entry whole: a line end in a text would be no JSON."""
+    line = ""
+    for number, entry in enumerate(entries):
+        more = entry if number == len(entries) - 1 else entry + ","
+        if line and len(indent) + len(line) + 1 + len(more) > 110:
+            yield indent + line
+            line = ""
+        line = f"{line} {more}" if line else more
+    yield indent + line
 
 
 def write(folder: Path) -> None:

@@ -31,21 +31,22 @@ UTC_MS = 1_800_000_000_000
 BOOT_MS = 3_600_000
 
 
-def _derived(what: str) -> bytes:
+def derived(what: str) -> bytes:
+    """Give 32 bytes made of a text."""
     return hashlib.sha256(f"TEST KEY of docs/contract: {what}".encode()).digest()
 
 
-SIGNING = SigningKey(b"TEST-gateway", Ed25519PrivateKey.from_private_bytes(_derived("gateway")))
-CENTRE = SigningKey(b"TEST-centre", Ed25519PrivateKey.from_private_bytes(_derived("centre")))
-_TLS = ec.derive_private_key(int.from_bytes(_derived("TLS")[:31], "big"), ec.SECP256R1())
+SIGNING = SigningKey(b"TEST-gateway", Ed25519PrivateKey.from_private_bytes(derived("gateway")))
+CENTRE = SigningKey(b"TEST-centre", Ed25519PrivateKey.from_private_bytes(derived("centre")))
+_TLS = ec.derive_private_key(int.from_bytes(derived("TLS")[:31], "big"), ec.SECP256R1())
 
-EPOCH = _derived("epoch of the readings")[:8]
-COMMANDS_EPOCH = _derived("epoch of the command database")[:8]
-PROCESS_EPOCH = _derived("epoch of one start")[:8]
+EPOCH = derived("epoch of the readings")[:8]
+COMMANDS_EPOCH = derived("epoch of the command database")[:8]
+PROCESS_EPOCH = derived("epoch of one start")[:8]
 CENTRE_EPOCH = bytes.fromhex("0011223344556677")
-BOOT_ID = _derived("boot")[:16]
-BOOT_NONCE = _derived("boot nonce")[:16]
-NONCE = _derived("question")[:16]
+BOOT_ID = derived("boot")[:16]
+BOOT_NONCE = derived("boot nonce")[:16]
+NONCE = derived("question")[:16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +242,7 @@ def examples() -> Iterator[Example]:
         "segment",
         dwelling.sign(packing.CONTENT, _segment(_flat(), DWELLING), DWELLING.id),
     )
-    dropped = messages.Dropped(EPOCH, "fine", 3, 90, 173_000, BOOT_MS, BOOT_MS + 26_000_000, _derived("90"), "quota")
+    dropped = messages.Dropped(EPOCH, "fine", 3, 90, 173_000, BOOT_MS, BOOT_MS + 26_000_000, derived("90"), "quota")
     yield Example(
         "08-dropped",
         "Segments 3 to 90 of fine gave way; number 91 names last_digest as its previous.",

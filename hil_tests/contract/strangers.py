@@ -18,11 +18,19 @@ Json = dict[str, Any]
 
 
 def in_javascript(messages: Sequence[bytes], keys: KeySet, folder: Path) -> list[Json]:
-    """Give what decode.mjs makes of each message: header, meaning and rows, or why it is refused."""
-    named = {key_id.decode(): {"public": _raw(key.public)} for key_id, key in keys.keys.items()}
-    (folder / "keys.json").write_text(json.dumps(named), "utf-8")
+    """Give what reader.mjs makes of each message: header, meaning and rows, or why it is refused."""
+    named = {
+        key_id.decode(): {
+            "issuer": key.issuer,
+            "roles": sorted(key.roles),
+            "revoked": key.is_revoked,
+            "public": _raw(key.public),
+        }
+        for key_id, key in keys.keys.items()
+    }
+    (folder / "keys.json").write_text(json.dumps({"keys": named}), "utf-8")
     lines = "".join(f"{message.hex()}\n" for message in messages)
-    return _told(["node", str(HERE / "decode.mjs"), str(folder / "keys.json")], lines)
+    return _told(["node", str(HERE / "reader.mjs"), str(folder / "keys.json")], lines)
 
 
 def by_oracle(messages: Sequence[tuple[bytes, bytes, bytes]], keys: Mapping[bytes, Ed25519PublicKey]) -> list[Json]:
