@@ -58,7 +58,7 @@ async def _withdrawn_while_away(whole: Whole) -> None:
     # Half a segment may have been on its way when the broker fell.
     assert max(_read_ms(whole)) <= stopped_ms + 1_000
     assert meter(await whole.status(), WATER)["last_read_ms"] > withdrawn_ms
-    assert [text for kind, text in _alarms(whole) if kind == "consent"] == [
+    assert [text for kind, text in alarms(whole) if kind == "consent"] == [
         "apt-1, research: given",
         "apt-1, research: withdrawn",
     ]
@@ -121,6 +121,7 @@ def _reasons(whole: Whole) -> set[str]:
     return {reason for (reason,) in _asked(whole, "SELECT reason FROM dropped")}
 
 
-def _alarms(whole: Whole) -> list[tuple[str, str]]:
+def alarms(whole: Whole) -> list[tuple[str, str]]:
+    """Give kind and text of each alarm that has come to the centre, in order."""
     found = [Alarm.decode(blob) for (blob,) in _asked(whole, "SELECT payload FROM alarm ORDER BY rowid")]
     return [(each.kind, each.text) for each in found]
