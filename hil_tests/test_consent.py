@@ -9,7 +9,7 @@ from gateway.wire.messages import Alarm, Birth
 from gateway.wire.schema import Schema
 from hil_tests.bench.processes import gateway
 from hil_tests.bench.site import DWELLING, WATER
-from hil_tests.bench.whole import Status, Whole, boot_ms, meter
+from hil_tests.bench.whole import Status, Whole, all_first_read, boot_ms, meter
 
 STREAM = "fine.apt-1.research"
 OF_DWELLING = (WATER, "apt-1")
@@ -43,16 +43,20 @@ async def test_nothing_of_a_household_leaves_without_its_consent(tmp_path: Path)
 
 
 async def _withdrawn_while_away(whole: Whole) -> None:
-    """Withdraw while nothing can be delivered: what waits is deleted, and the centre is told so."""
+    """Withdraw while nothing can be delivered: what waits is deleted and told, and a kill changes nothing."""
     whole.broker.stop()
     stopped_ms = boot_ms()
     await whole.until(lambda status: _waits(status) > 200, "a backlog")
     assert await _consent(whole, "withdraw") == (0, "apt-1, research: withdrawn\n", "")
     withdrawn_ms = boot_ms()
     assert (await whole.status())["outbox"]["withdrawn_readings"] > 0
+    await whole.agent.kill()
+    await whole.agent.start()
+    await whole.agent.serving()
     assert (await whole.status())["consents"] == {"dwellings": 1, "consented": 0}
     whole.broker.start()
     await whole.until(lambda _: _reasons(whole) == {"consent"}, "the word of what was deleted", patience_s=60)
+    await whole.until(all_first_read, "a reading of each meter")
     await whole.settled()
     assert boot_ms() > withdrawn_ms
     # Half a segment may have been on its way when the broker fell.
