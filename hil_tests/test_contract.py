@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway import clock
+from gateway.commands.lifecycle import State
 from gateway.wire import cbor, contents, cose, packing, placing
 from gateway.wire.columns import QUALITY_MAX
 from gateway.wire.errors import WireError
@@ -202,6 +203,19 @@ def test_the_numbers_in_the_words_are_those_of_the_code() -> None:
     ):
         assert told in README, told
     assert VALUE_BOUND == 1 << 64
+
+
+def test_the_words_name_every_state_of_a_command() -> None:
+    """Whatever an answer can say."""
+    told = set(re.findall(r"[a-z_]+", (CONTRACT / "commands.md").read_text("utf-8")))
+    assert {state.value for state in State} - {State.ACTIVE.value} <= told
+
+
+def test_the_words_place_every_content() -> None:
+    """The table of streams has each content beside its stream, as the code holds it."""
+    rows = [row.split("|")[1:] for row in re.findall(r"^\|.*\|$", README, re.MULTILINE)]
+    placed = {name for row in rows if len(row) == 5 for name in re.findall(r"[a-z-]+", row[1])}
+    assert {content.removeprefix("gw/").partition(";")[0] for content in contents.KNOWN} <= placed
 
 
 def test_gateway_and_reader_mean_the_same_by_a_clock() -> None:

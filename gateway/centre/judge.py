@@ -37,6 +37,14 @@ ALARMS = "alarm"
 """The chained stream of alarms; one that the gateway could not store is said singly, in the stream `evt`."""
 
 
+_EVENTS: Mapping[str, str] = {
+    ALARMS: Alarm.CONTENT,
+    "time": TimeRequest.CONTENT,
+    "renewal": Renewal.CONTENT,
+}
+"""What is said on each topic below `evt`."""
+
+
 class Refusal(Enum):
     """Why a message was refused; the value is the name under which it is counted."""
 
@@ -113,6 +121,6 @@ def _in_place(place: str, header: cose.Header) -> bool:
         return False
     if kind == "tele":
         return header.stream == what
-    if what == ALARMS:
-        return header.content == Alarm.CONTENT
+    if kind == "evt":
+        return header.content == _EVENTS.get(what)
     return header.stream == kind

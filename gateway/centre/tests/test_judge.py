@@ -48,6 +48,8 @@ def test_altered_message_is_refused() -> None:
         ("gw/v1/gw-0001/evt/alarm", "evt", Birth.CONTENT),
         ("gw/v1/gw-0001/evt/alarm", "fine", Alarm.CONTENT),
         ("gw/v1/gw-0001/evt/time", "alarm", TimeRequest.CONTENT),
+        ("gw/v1/gw-0001/evt/time", "evt", Alarm.CONTENT),
+        ("gw/v1/gw-0001/evt/weather", "evt", Alarm.CONTENT),
         ("gw/v1/gw-0001/tele/alarm", "alarm", Alarm.CONTENT),
         ("gw/v1/gw-0001/tele/alarm", "alarm", SEGMENT),
         ("gw/v1/gw-0001/tele/dropped", "dropped", SEGMENT),
