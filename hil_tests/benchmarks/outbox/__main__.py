@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from hil_tests.benchmarks.figure import Figure
-from hil_tests.benchmarks.outbox import drain, encoding, latency, stores, wire
+from hil_tests.benchmarks.outbox import drain, encoding, faults, latency, stores, wire
 from hil_tests.benchmarks.outbox.peer_store import likeness
 from hil_tests.benchmarks.outbox.workshop import MONTH_DAYS, Workshop
 
@@ -27,8 +27,9 @@ PARTS: dict[str, Callable[[Workshop], Iterable[Figure]]] = {
     "latency": latency.latency,
     "spool": stores.spool,
     "drain": drain.drain,
+    "faults": faults.faults,
 }
-_LONG = frozenset({"spool", "drain"})
+_LONG = frozenset({"spool", "drain", "faults"})
 """What needs the long backlog, which is filled beside all that comes before."""
 
 

@@ -209,6 +209,7 @@ class Ours:
     async def end(self) -> None:
         """Commit and seal what is left."""
         await self._round(seal=True)
+        await self._sealing.end()
         await self._keeping.flush(whole=True)
 
     async def _rounds(self, moment: int) -> None:

@@ -5,12 +5,13 @@ Broker, devices, relay and agent are processes of their own, the centre is in th
 """
 
 import asyncio
+import json
 import shutil
 import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ from hil_tests.bench.whole import Status, Whole, boot_ms
 from hil_tests.benchmarks.cost import Cost
 from hil_tests.benchmarks.outbox.ours import GATEWAY
 
-TEMPO = Tempo(reconnect_max_s=1)
+TEMPO = Tempo(reconnect_max_s=1, resend_after_s=5)
 """As in service, and back on the line at once."""
 
 ROUND_TRIP_MS = 80
@@ -31,6 +32,9 @@ _PATIENCE_S = 600.0
 _REST_S = 10.0
 _ALARM_AT = 20
 """The alarm is raised when one part in so many of the backlog has its receipt."""
+
+_SHORT_QUEUE, _AWAY_S = 20, 4.0
+"""Messages that the broker keeps for a centre that is away, and for how long it is."""
 
 _LIVE = 10
 """Segments that a gateway without a backlog may have without a receipt."""
@@ -76,6 +80,21 @@ class Drained:
     alarm_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class Hurt:
+    """What became of a backlog whose way was hurt again and again while it was sent.
+
+    `lost`: segments of it that never came, and holes that are left. `duplicates`: what came twice for each event.
+    `window_s`: how old the oldest reading was, at a kill, that was not on the disk; the longest of the kills.
+    """
+
+    events: tuple[str, ...]
+    duplicates: tuple[int, ...]
+    lost: int
+    chain_breaks: int
+    window_s: float
+
+
 class Pilot:
     """An agent that holds a backlog; made by `pilot`."""
 
@@ -106,6 +125,76 @@ class Pilot:
         await whole.until(lambda status: _pending(status) <= _LIVE, "the last receipt", patience_s=_PATIENCE_S)
         seconds = (boot_ms() - begun) / 1000
         return Drained(seconds, Cost.of(whole.agent.pid).rss_peak_mb, alarm_s)
+
+    async def hurts(self, last: Mapping[str, int]) -> Hurt:
+        """Send it while everything fails in turn; `last` are the numbers that the streams of the backlog end with."""
+        whole = self._whole
+        whole.broker._queue = _SHORT_QUEUE
+        whole.broker.stop()
+        whole.broker.start()
+        await whole.agent.start()
+        events: dict[str, Callable[[], Awaitable[float | None]]] = {
+            "agent killed": self._kill_agent,
+            "broker killed": self._kill_broker,
+            "agent killed again": self._kill_agent,
+            "centre away, its queue too short": self._centre_away,
+            "agent killed a third time": self._kill_agent,
+            "centre away, nobody subscribed": self._nobody,
+        }
+        duplicates, windows = [], [0.0]
+        left, step = self._segments, self._segments // (3 * len(events) + 2)
+        for event in events.values():
+            left -= 2 * step
+            await self._sent_down_to(left)
+            known = whole.centre.counts.duplicates_dropped
+            windows.append(await event() or 0.0)
+            left -= step
+            await self._sent_down_to(left)
+            duplicates.append(whole.centre.counts.duplicates_dropped - known)
+        await self._sent_down_to(_LIVE)
+        await asyncio.sleep(_REST_S)
+        counts = whole.centre.counts
+        return Hurt(tuple(events), tuple(duplicates), self._lost(last), counts.chain_breaks, max(windows))
+
+    async def _sent_down_to(self, left: int) -> None:
+        await self._whole.until(lambda status: _pending(status) <= left, f"{left} left", patience_s=_PATIENCE_S)
+
+    async def _kill_agent(self) -> float:
+        """Kill it and start it again; give how long ago that was read which was not on its disk yet."""
+        status = await self._whole.status()
+        await self._whole.agent.kill()
+        killed_ms, stored_ms = boot_ms(), status["outbox"]["last_commit_ms"]
+        with self._whole.bench.ledger.open(encoding="utf-8") as ledger:
+            lost = [moment for line in ledger if (moment := json.loads(line)["boot_ms"]) > (stored_ms or 0)]
+        await self._whole.agent.start()
+        return (killed_ms - min(lost, default=killed_ms)) / 1000 if stored_ms else 0.0
+
+    async def _kill_broker(self) -> None:
+        """Kill it with all that it had acknowledged and not handed on yet, and start it again without."""
+        self._whole.broker.kill()
+        await asyncio.sleep(1)
+        self._whole.broker.start()
+
+    async def _centre_away(self) -> None:
+        """Let the broker gather, and forget what is more than its queue holds, while the centre is away."""
+        async with self._whole.centre_away():
+            await asyncio.sleep(_AWAY_S)
+
+    async def _nobody(self) -> None:
+        """Let the broker forget the centre's session while that is away: it has nobody to give anything to (0x10)."""
+        async with self._whole.centre_away():
+            await self._kill_broker()
+            await asyncio.sleep(_AWAY_S)
+
+    def _lost(self, last: Mapping[str, int]) -> int:
+        """Count what the centre lacks of each stream, up to the numbers with which the backlog ended."""
+        query = (
+            "SELECT coalesce(sum(min(last, ?1) - first + 1), 0) FROM island JOIN stream ON stream.id = island.stream"
+            " WHERE name = ?2 AND first <= ?1"
+        )
+        with closing(sqlite3.connect(self._whole.folder / "centre.db")) as database:
+            there = {name: int(database.execute(query, (end, name)).fetchone()[0]) for name, end in last.items()}
+        return sum(end - there[name] for name, end in last.items()) + self._whole.centre.counts.gaps
 
     async def _alarm(self) -> float:
         """Have the agent raise an alarm, and wait until the centre has stored it."""

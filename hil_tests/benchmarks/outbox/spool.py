@@ -93,6 +93,12 @@ async def fill(folder: Path, days: float) -> Spool:
     )
 
 
+def last_numbers(folder: Path) -> dict[str, int]:
+    """Give the last number of each stream of a spool."""
+    with closing(sqlite3.connect(folder / "outbox.db")) as database:
+        return dict(database.execute("SELECT name, last_sequence FROM stream"))
+
+
 def _room(path: Path) -> tuple[int, int]:
     """Give the bytes of the pages that hold outbox and history."""
     with closing(sqlite3.connect(path)) as database:
