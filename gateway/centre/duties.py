@@ -1,7 +1,8 @@
 """What a centre does by itself: receipts for what is committed, requests for what is missing, heartbeats.
 
-Of several centres on one store, the one that is on duty sends heartbeats and requests; each receipts what it took. When
-the one on duty falls silent another takes over, with numbers above all that were used before.
+Of several centres on one store and one broker, the one that is on duty sends heartbeats and requests; each receipts
+what it took. When the one on duty falls silent another takes over, with numbers above all that were used before. A
+second broker has a centre on duty of its own: nobody else is heard there.
 """
 
 import asyncio
@@ -24,7 +25,6 @@ from gateway.centre.voice import Voice
 from gateway.wire.messages import Birth, Receipt, Resend
 
 _TICK_S = 1.0
-_DUTY = "duty"
 _LEASE_MIN_MS = 2_000
 _AGAIN_S = 1.0
 
@@ -57,6 +57,7 @@ class Duties:
         # Whoever takes over does so before a heartbeat is due.
         self._lease_ms = max(_LEASE_MIN_MS, round(settings.heartbeat_s * 1_000 / 3))
         self._renewed_ms = 0
+        self._duty = f"duty at {settings.host}:{settings.port}"
         self.connected = asyncio.Event()
 
     async def begin(self) -> None:
@@ -134,7 +135,7 @@ class Duties:
                 f"signing key {key}: another centre on this store signs with it, and gateways would ignore what "
                 "comes from both: give each centre its own"
             )
-        on_duty = await self._keeper.do(lambda store: store.lease(_DUTY, now_ms, self._lease_ms))
+        on_duty = await self._keeper.do(lambda store: store.lease(self._duty, now_ms, self._lease_ms))
         if on_duty and not self._standing.on_duty:
             self._signer.renew()  # gateways ignore what does not rise, and another centre has counted meanwhile
             self._beat_now.set()

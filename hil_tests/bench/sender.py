@@ -128,7 +128,7 @@ class Sender:
         """Store so many messages of so many bytes that nothing can make smaller, numbered and chained; tell nobody."""
 
         def make(place: Place, _records: Sequence[bytes]) -> bytes:
-            return self.seal_with(place, secrets.token_bytes(size), CONTENT, None)
+            return self.seal_with(place, secrets.token_bytes(size), CONTENT, self._schema.id)
 
         return [
             await self._run(partial(self._outbox.add, stream, count=1, first_ms=0, last_ms=0, pack=make))
@@ -203,7 +203,7 @@ class Sender:
         return self.seal_with(place, pack(records), CONTENT, self._schema.id)
 
     def _seal_schema(self, place: Place, _records: Sequence[bytes]) -> bytes:
-        return self.seal_with(place, self._schema.encode(), Schema.CONTENT, None)
+        return self.seal_with(place, self._schema.encode(), Schema.CONTENT, self._schema.id)
 
     def _birth(self) -> bytes:
         self.birth_count += 1
