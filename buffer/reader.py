@@ -67,6 +67,11 @@ class Reader:
                 _refuse_foreign(path, connection)
             yield cls(path, connection)
 
+    def marks(self) -> dict[str, int | str]:
+        """Give every mark as last committed."""
+        with self._errors():
+            return dict(self._db.execute("SELECT name, value FROM mark").fetchall())
+
     def streams(self) -> list[Stream]:
         """Give every stream, in the order in which they began."""
         with self._errors():

@@ -16,6 +16,7 @@ from gateway.door.errors import DoorError
 from gateway.door.spool import Csv
 from gateway.export.kept import Kept, Part, Value
 from gateway.export.lines import Lines
+from gateway.outgoing.consents import MARK, Consents
 from gateway.wire.gaps import bound_ms
 from gateway.wire.schema import ChannelInfo
 
@@ -37,7 +38,7 @@ class Maker:
         try:
             with Reader.open(self.path) as reader:
                 kept = Kept(reader)
-                ends = [_ends(kept, stream) for stream in self._streams(kept)]
+                ends = [_ends(kept, stream) for stream in self._streams(reader, kept)]
         except StorageError as error:
             raise DoorError(str(error)) from error
         known = [each for each in ends if each is not None]
@@ -57,7 +58,7 @@ class Maker:
         try:
             with Reader.open(self.path) as reader:
                 kept = Kept(reader)
-                streams = self._streams(kept)
+                streams = self._streams(reader, kept)
                 complete = bool(streams)
                 for stream in streams:
                     parts = list(kept.parts(stream, start_ms=start_ms, end_ms=end_ms))
@@ -71,12 +72,17 @@ class Maker:
         written = "".join(f"{line}\n" for line in lines.write(values, channels.values()))
         return Csv(written.encode(), lines.count.rows, lines.count.gaps, complete)
 
-    def _streams(self, kept: Kept) -> list[str]:
-        return [name for name in kept.streams() if self._is_ours(name)]
+    def _streams(self, reader: Reader, kept: Kept) -> list[str]:
+        consents = Consents.read(reader.marks().get(MARK))
+        return [name for name in kept.streams() if self._is_ours(name, consents)]
 
-    def _is_ours(self, stream: str) -> bool:
+    def _is_ours(self, stream: str, consents: Consents) -> bool:
+        """Tell whether a stream is of our tier and may be in the file: a household may have withdrawn its consent."""
         tier, *scope = stream.split(".")
-        return tier == self.tier and (not scope or (self.purpose is not None and scope[-1] == self.purpose))
+        if tier != self.tier or not scope:
+            return tier == self.tier
+        dwelling, purpose = scope
+        return purpose == self.purpose and consents.given(dwelling, purpose)
 
     def _day(self, utc_ms: int) -> date:
         return datetime.fromtimestamp(utc_ms / 1000, UTC).astimezone(self.zone).date()

@@ -62,9 +62,11 @@ class Kept:
         self._reader = reader
         self.unreadable = 0
         self._schemas: dict[bytes, dict[str, ChannelInfo]] = {}
-        for message in self._messages("schema", Schema.CONTENT):
-            schema = Schema.decode(message.payload)
-            self._schemas[schema.id] = {each.name: each for each in schema.channels}
+        # A household's has a stream of its own: "schema.apt-12.research".
+        for stream in (name for name in self.streams() if name.partition(".")[0] == "schema"):
+            for message in self._messages(stream, Schema.CONTENT):
+                schema = Schema.decode(message.payload)
+                self._schemas[schema.id] = {each.name: each for each in schema.channels}
         records: dict[bytes, list[ClockRecord]] = {}
         for message in self._messages("clock", ClockRecord.CONTENT):
             record = ClockRecord.decode(message.payload)

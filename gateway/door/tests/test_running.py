@@ -16,6 +16,7 @@ from gateway.door.running import Door
 from gateway.door.spool import folder
 from gateway.door.tests.files import NOW, made, recipient
 from gateway.export.tests.kept_outbox import INDEX, OTHER_BOOT, POWER, Filled, Read
+from gateway.outgoing.consents import MARK, Change, Consents
 
 PARIS = ZoneInfo("Europe/Paris")
 MINUTE = 60_000
@@ -94,13 +95,18 @@ def test_an_unplaced_boot_is_awaited(tmp_path: Path, filled: Filled) -> None:
 
 
 def test_a_dwelling_needs_its_own_consent(tmp_path: Path, filled: Filled) -> None:
-    """Another purpose's stream is not in the file, nor is any where the door has no purpose."""
+    """Neither another purpose's stream is in the file nor one whose consent has ended, nor any without a purpose."""
     fill(filled, 0, 25)
     fill(filled, 0, 25, stream="minute.apt-1.advice")
     fill(filled, 0, 25, stream="minute.apt-2.research")
     day = date(2026, 11, 24)
-    assert maker(tmp_path).make(day).rows == 2 * DAY_MINUTES
-    assert maker(tmp_path, purpose="advice").make(day).rows == 4 * DAY_MINUTES
+    consents = Consents()
+    for given, rows in ((None, 2), (True, 4), (False, 2)):
+        if given is not None:
+            consents = consents.changed(Change("apt-1", "advice", given=given, who="x", reason="x", utc_ms=None))
+            filled.outbox.commit([], {MARK: consents.write()})
+        assert maker(tmp_path).make(day).rows == 2 * DAY_MINUTES
+        assert maker(tmp_path, purpose="advice").make(day).rows == rows * DAY_MINUTES
 
 
 @pytest.mark.parametrize(("first", "hours"), [(date(2026, 10, 25), 25), (date(2026, 3, 29), 23)])
