@@ -11,7 +11,7 @@ from buffer import losses
 from buffer.segments import Total
 
 SPARED = ("schema",)
-"""Kinds of streams (a name up to its first ".") whose received segments are kept: few, tiny, and the rest needs them."""
+"""Kinds of streams (a name up to its first ".") that keep what was received: the rest needs these few to be read."""
 
 _AT_ONCE = 256
 

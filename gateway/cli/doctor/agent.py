@@ -172,6 +172,8 @@ def losses(answer: Answer) -> Finding:
         )
     if outbox["given_up_readings"]:
         lost.append(f"{outbox['given_up_readings']} readings were lost while the disk refused them")
+    if outbox.get("aside_rows"):
+        lost.append(f"{outbox['aside_rows']} rows of readings could not be sealed and are set aside in outbox.db")
     if lost:
         return warning("; ".join(lost), "raise [storage] quota_mb if the disk has room; see to the link")
     return ok("no reading was lost")
