@@ -79,7 +79,19 @@ def test_a_broker_that_refuses_our_certificate_is_told_from_one_that_we_refuse(r
     error.reason = reason
     assert is_refusal(error) is refused
     assert is_refusal(ConnectionResetError())
+    assert is_refusal(ssl.SSLEOFError(8, "EOF occurred in violation of protocol"))
     assert not is_refusal(ConnectionRefusedError())
+
+
+def test_a_line_that_is_cut_in_the_handshake_says_nothing_of_our_certificate(authority: Authority) -> None:
+    """So hangs up what speaks no TLS at all: the words then are of the port."""
+    settings = settings_of(authority, authority.issue("gw-0001"))
+    ours, theirs = socket.socketpair()
+    theirs.close()
+    with pytest.raises(ssl.SSLError) as caught:
+        client_context(settings).wrap_socket(ours, server_hostname="broker.example")
+    assert not is_refusal(caught.value)
+    assert "must speak TLS 1.3" in why(caught.value, settings)
 
 
 def test_hang_up_is_explained_by_our_own_certificate(authority: Authority) -> None:

@@ -19,6 +19,10 @@ _ALERTS = re.compile(r"_ALERT_(?:UNKNOWN_CA|ACCESS_DENIED|\w*CERTIFICATE)")
 """OpenSSL's names of what a broker says that does not like our certificate."""
 
 
+_CUT = (ssl.SSLEOFError, ConnectionResetError, BrokenPipeError)
+"""What comes where the other side hangs up; after the handshake, and before its first word, it is a refusal."""
+
+
 class LinkError(Exception):
     """No connection came about, or it ended; the text says why and what to do."""
 
@@ -34,12 +38,14 @@ class _Socket(ssl.SSLSocket):
     """Closes itself where the handshake fails: paho lets go of it without closing it."""
 
     def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 - the signature of ssl.SSLSocket
-        """Do the handshake; raise what it raises, with nothing left open."""
+        """Do the handshake; raise what it raises, with nothing left open; a line that is cut is SSLError here."""
         try:
             super().do_handshake(block)
-        except BaseException:
+        except BaseException as error:
             _LOST[self.context] = traffic(self)
             self.close()
+            if isinstance(error, _CUT):
+                raise ssl.SSLError(0, "the line was cut in the handshake") from error
             raise
 
 
@@ -80,9 +86,10 @@ def is_refusal(error: OSError) -> bool:
     In TLS 1.3 that comes after the handshake: mostly as a hang-up before the CONNACK (`why_closed`), on a busy machine
     while CONNECT is being written.
     """
-    if isinstance(error, ssl.SSLError):
-        return _ALERTS.search(error.reason or "") is not None
-    return isinstance(error, ConnectionResetError | BrokenPipeError)
+    if isinstance(error, _CUT):
+        return True
+    # One that was not made by OpenSSL, as by `_Socket`, has no reason.
+    return isinstance(error, ssl.SSLError) and _ALERTS.search(getattr(error, "reason", None) or "") is not None
 
 
 def why(error: OSError, settings: UplinkSettings) -> str:
