@@ -120,7 +120,10 @@ def why_closed(settings: UplinkSettings, now: dt.datetime | None = None) -> str:
         return f"{text}, which is valid from {start:%Y-%m-%d} on: this machine's clock says {now:%Y-%m-%d}, check it"
     if name is not None and name != settings.gateway:
         return f"{text}, which names {name!r} while this gateway is {settings.gateway!r}: install its own"
-    return f"{text}: check that the broker's authority signed it and that it is not revoked"
+    return (
+        f"{text}: check that the broker's authority signed it, that it is not revoked, and that the broker's list of "
+        "revocations is in date"
+    )
 
 
 def _why_not_trusted(error: ssl.SSLCertVerificationError, settings: UplinkSettings) -> str:
