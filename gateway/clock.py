@@ -24,7 +24,7 @@ _STEADY_MS = 2_000
 _METER_OLD_MS = 3_600_000
 
 READINGS_UNCERTAINTY_MS = 2_000
-"""A reading that is placed less exactly is not said to be placed by a trusted clock."""
+"""Readings should be placed as exactly as that; with a worse clock the status and `gateway doctor` say so."""
 
 COMMANDS_UNCERTAINTY_MS = 5_000
 """With a clock that is less exact no command is accepted, but one that is bound to this boot."""

@@ -11,7 +11,7 @@ from drivers.ports import Meter
 from drivers.reading import Reading
 from gateway.app.keeping import Keeping
 from gateway.app.rebuilding import Rebuilding
-from gateway.clock import Clock
+from gateway.clock import READINGS_UNCERTAINTY_MS, Clock
 from gateway.commands.executor import Shedding
 from gateway.historian import Historian
 from gateway.sealing import Sealing
@@ -96,7 +96,9 @@ def clock(clock_: Clock) -> Json:
         return {"trusted": False, "utc_ms": None, "uncertainty_ms": None, "source": None, "text": text}
     uncertainty = found.uncertainty_ms_at(now)
     trusted = found.is_trusted_at(now)
-    doubt = "" if trusted else "; too vague for commands"
+    doubt = "" if uncertainty <= READINGS_UNCERTAINTY_MS else "; readings should be placed to 2 s"
+    if not trusted:
+        doubt = "; too vague for commands"
     if found.provisional:
         doubt = "'s own clock: it stamps readings for now, commands need a better one"
     return {

@@ -11,6 +11,9 @@ from gateway.cli.version import facts
 Answer = dict[str, Any]
 
 NEARLY_FULL = 0.9
+_VAGUE_MS = 2_000
+"""How exactly readings should be placed at least."""
+
 CHANNELS_NAMED = 5
 NOISY_PERCENT, NOISY_PER_1000 = 2, 1
 """Of a group of 20 characters one in 50 is lost to one damaged character in 1,000; a sound line has none in days."""
@@ -86,7 +89,7 @@ def renewal(answer: Answer) -> Finding:
 
 def clock(answer: Answer) -> Finding:
     """Tell whether the wall clock is known well enough for commands, and no meter's clock refutes it."""
-    if not answer["clock"]["trusted"]:
+    if not answer["clock"]["trusted"] or answer["clock"]["uncertainty_ms"] > _VAGUE_MS:
         return warning(answer["clock"]["text"], "see `timedatectl`, and that the network lets NTP (UDP port 123) out")
     apart = [each["text"] for each in answer["clock"].get("meters", ()) if not each["agrees"]]
     if apart:
