@@ -89,7 +89,7 @@ def renewal(answer: Answer) -> Finding:
 
 def clock(answer: Answer) -> Finding:
     """Tell whether the wall clock is known well enough for commands, and no meter's clock refutes it."""
-    if not answer["clock"]["trusted"] or answer["clock"]["uncertainty_ms"] > _VAGUE_MS:
+    if not answer["clock"]["trusted"] or (answer["clock"].get("uncertainty_ms") or 0) > _VAGUE_MS:
         return warning(answer["clock"]["text"], "see `timedatectl`, and that the network lets NTP (UDP port 123) out")
     apart = [each["text"] for each in answer["clock"].get("meters", ()) if not each["agrees"]]
     if apart:
