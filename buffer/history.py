@@ -36,6 +36,8 @@ class History:
         self._errors = errors
         self._most_bytes = most_bytes
         self._numbers: dict[str, int] = dict(connection.execute("SELECT name, id FROM history_channel"))
+        self.began_empty = not self._numbers
+        """Whether nothing was in it when it was opened."""
 
     def known(self) -> dict[str, int]:
         """Give what is known in memory, for `restore`."""
@@ -50,15 +52,33 @@ class History:
 
         Raises ValueError, and stores nothing, where a value is beyond VALUE_MOST.
         """
+        self._store(minutes, lambda rows: rows)
+
+    def fill(self, minutes: Sequence[Minute], *, hours_from: int) -> None:
+        """Store what is not there yet of minutes that are long past, as often as it is told.
+
+        Those of hours before `hours_from` count in their days alone, and there is nothing known of them but from the
+        first to the last minute of a day.
+        """
+        self._store(minutes, lambda rows: self._lacking(rows, hours_from), minutes_from=hours_from * _HOUR_MIN)
+
+    def _store(
+        self,
+        minutes: Sequence[Minute],
+        chosen: Callable[[list[tuple[Minute, int]]], list[tuple[Minute, int]]],
+        *,
+        minutes_from: int = 0,
+    ) -> None:
         if not minutes:
             return
         for each in minutes:
             check(each)
         with self._transaction("storing the history"):
             numbers = self._numbered({each.channel for each in minutes})
-            rows = [(each, numbers[each.channel]) for each in minutes]
+            rows = chosen([(each, numbers[each.channel]) for each in minutes])
             self._db.executemany(sql.DAY, list(self._days_of(rows)))  # asks what is there before it is changed
-            self._db.executemany(sql.MINUTE, [_minute_row(each, number) for each, number in rows])
+            late = [_minute_row(each, number) for each, number in rows if each.minute >= minutes_from]
+            self._db.executemany(sql.MINUTE, late)
             self._db.executemany(sql.JUMP, [jump for each, number in rows for jump in _jump_rows(each, number)])
             self._settle(max(each.minute for each in minutes) // _HOUR_MIN)
         self._numbers = numbers
@@ -157,6 +177,29 @@ class History:
             ).fetchone()[0]
         return numbers
 
+    def _lacking(self, rows: Iterable[tuple[Minute, int]], hours_from: int) -> list[tuple[Minute, int]]:
+        """Give those minutes of which nothing is there."""
+        there: dict[tuple[bool, int, int], range | set[int]] = {}
+        found: dict[tuple[int, int], tuple[Minute, int]] = {}
+        for each, number in rows:
+            is_kept = each.minute // _HOUR_MIN >= hours_from
+            key = (is_kept, each.minute // _HOUR_MIN if is_kept else each.day, number)
+            if key not in there:
+                there[key] = self._known_minutes(*key[1:]) if is_kept else self._known_span(*key[1:])
+            if each.minute not in there[key]:
+                found.setdefault((each.minute, number), (each, number))
+        return list(found.values())
+
+    def _known_minutes(self, hour: int, number: int) -> set[int]:
+        blob = self._db.execute(sql.HOUR_PACKED, (hour, number)).fetchone()
+        start = hour * _HOUR_MIN
+        running = self._db.execute(sql.HOUR_RUNNING, (start, start + _HOUR_MIN, number)).fetchall()
+        return {row.moment for row in (_unpacked(hour, blob[0]) if blob else ())} | {minute for (minute,) in running}
+
+    def _known_span(self, day: int, number: int) -> range:
+        found = self._db.execute(sql.DAY_SPAN, (day, number)).fetchone()
+        return range(0) if found is None else range(day * _DAY_MIN + found[0], day * _DAY_MIN + found[1] + 1)
+
     def _days_of(self, rows: Sequence[tuple[Minute, int]]) -> Iterator[tuple[int, ...]]:
         """Give what minutes add to their days: a minute that is there already, cut in two by a restart, counts once."""
         known: dict[tuple[int, int], tuple[int, int]] = {}
@@ -178,9 +221,7 @@ class History:
         if not rows:
             return
         for (hour, channel), group in groupby(rows, lambda row: (row[0], row[1])):
-            blob = self._db.execute(
-                "SELECT minutes FROM history_hour WHERE hour = ? AND channel = ?", (hour, channel)
-            ).fetchone()
+            blob = self._db.execute(sql.HOUR_PACKED, (hour, channel)).fetchone()
             before = list(_unpacked(hour, blob[0])) if blob else []
             minutes = _joined([*before, *(_minute(row[2], row[3], row[4], row[5:]) for row in group)])
             self._db.execute(

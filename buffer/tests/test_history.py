@@ -305,3 +305,31 @@ def test_any_bytes_are_an_hour_or_damage(data: bytes) -> None:
         assert low <= first <= high
         assert low <= last <= high
         assert count > 0
+
+
+def test_what_is_filled_in_never_touches_what_is_there(history: History) -> None:
+    """Only minutes that are lacking come in, running or packed, and as often as it is told."""
+    history.add([minute(1, 5), minute(HOUR + 1, 6)])
+    for _ in range(2):
+        history.fill(
+            [minute(1, 9), minute(2, 7), minute(HOUR + 1, 9), minute(HOUR + 2, 8), minute(0, 4)],
+            hours_from=START // HOUR,
+        )
+    assert pairs(history.minutes("linky.east", START, START + 2 * HOUR)) == [
+        (START, rollup(4)),
+        (START + 1, rollup(5)),
+        (START + 2, rollup(7)),
+        (START + HOUR + 1, rollup(6)),
+        (START + HOUR + 2, rollup(8)),
+    ]
+    (day,) = history.days("linky.east", 20_000, 20_001)
+    assert (day.rollup.first, day.rollup.last, day.rollup.count, day.covered) == (4, 8, 5, 5)
+
+
+def test_what_is_older_than_minutes_are_kept_counts_in_its_day_alone(history: History) -> None:
+    """And once: what lies within the part of the day that is known is known."""
+    for some in ([minute(3, 5), minute(4, 6)], [minute(3, 5), minute(4, 6), minute(5, 9)], [minute(4, 7)]):
+        history.fill(some, hours_from=START // HOUR + 1)
+    assert history.minutes("linky.east", START, START + HOUR) == []
+    (day,) = history.days("linky.east", 20_000, 20_001)
+    assert (day.rollup, day.covered) == (rollup(5, 6, 9), 3)
