@@ -5,16 +5,14 @@ from pathlib import Path
 from gateway.cli import answers
 from gateway.cli.centre.catalogue import CENTRE
 from gateway.cli.centre.catalogue import FAMILIES as OF_CENTRE
-from gateway.cli.command import Command, counted, lasting, option, port, positive
+from gateway.cli.command import Command, counted, lasting, option, positive
 from gateway.cli.door.catalogue import DOOR
 from gateway.cli.door.catalogue import FAMILIES as OF_DOOR
 from gateway.cli.enrolment.catalogue import ENROLMENT
 from gateway.cli.enrolment.catalogue import FAMILIES as OF_ENROLMENT
+from gateway.cli.lasting import LASTING, SITE, STATE
 from gateway.cli.tic.catalogue import TIC
 
-DEFAULT_SITE = Path("/etc/gateway/site.toml")
-
-_SITE = option("--config", type=Path, default=DEFAULT_SITE, metavar="SITE", help="the site file (default %(default)s)")
 _SITE_FILE = option("file", type=Path, nargs="?", default=DEFAULT_SITE, help="the site file (default %(default)s)")
 _SOCKET = option("--socket", type=Path, metavar="PATH", help="the agent's control socket (default: the site's)")
 _TIMEOUT = option(
@@ -22,14 +20,7 @@ _TIMEOUT = option(
 )
 _JSON = option("--json", action="store_true", help='one JSON object, whose "schema" tells its version')
 _JSON_LINES = option("--json", action="store_true", help="one JSON object a line")
-_STATE = option(
-    "--state",
-    type=Path,
-    default=Path("/var/lib/gateway-web"),
-    metavar="DIR",
-    help="the page's own folder (default %(default)s)",
-)
-_AGENT = (_SITE, _SOCKET, _TIMEOUT)
+_AGENT = (SITE, _SOCKET, _TIMEOUT)
 
 FAMILIES = {
     "commands": "what was ordered, and the opt-out",
@@ -46,51 +37,13 @@ FAMILIES = {
 """The first words that others follow, with what they are about; what stands above comes first."""
 
 COMMANDS = (
-    Command(
-        "run",
-        "run the agent until it is told to stop",
-        answers.run,
-        "gateway run --config site.toml",
-        (
-            _SITE,
-            option(
-                "--await-keys",
-                action="store_true",
-                help="while keys are missing, say so on the control socket, do not end",
-            ),
-        ),
-    ),
-    Command(
-        "web",
-        "serve the page of the building's manager until told to stop",
-        answers.web,
-        "gateway web --listen 127.0.0.1 --port 8443",
-        (
-            option(
-                "--socket",
-                type=Path,
-                default=Path("/run/gateway/control.sock"),
-                metavar="PATH",
-                help="the agent's control socket (default %(default)s)",
-            ),
-            _STATE,
-            option("--listen", default="0.0.0.0", metavar="ADDRESS", help="where to listen (default %(default)s)"),  # noqa: S104 - the page is for the whole building
-            option("--port", type=port, default=8443, metavar="N", help="0: any that is free (default %(default)s)"),
-            option(
-                "--name",
-                action="append",
-                default=[],
-                metavar="NAME",
-                help="another name by which browsers open it; again for more",
-            ),
-        ),
-    ),
+    *LASTING,
     Command(
         "passwd",
         "a one-time code, by which the page's password is set or a forgotten one replaced",
         answers.passwd,
         "gateway passwd",
-        (_STATE, _JSON),
+        (STATE, _JSON),
     ),
     Command(
         "status",
@@ -148,7 +101,7 @@ COMMANDS = (
         (
             option("--limit", type=counted, default=10, metavar="N", help="so many (default %(default)s)"),
             option("--stream", metavar="NAME", help="the newest kept of one stream (fine, schema, clock) instead"),
-            _SITE,
+            SITE,
             _JSON,
         ),
     ),
@@ -157,7 +110,7 @@ COMMANDS = (
         "whether all that is kept is whole and signed by this gateway",
         answers.queue_verify,
         "gateway queue verify",
-        (_SITE, _JSON),
+        (SITE, _JSON),
     ),
     Command(
         "queue purge",
@@ -265,7 +218,7 @@ COMMANDS = (
             ),
             option("--channel", action="append", default=[], metavar="NAME", help="only this one; again for more"),
             option("--comma", action="store_true", help="decimals as French spreadsheets want them"),
-            _SITE,
+            SITE,
         ),
     ),
     *DOOR,
