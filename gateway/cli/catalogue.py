@@ -10,7 +10,7 @@ from gateway.cli.door.catalogue import DOOR
 from gateway.cli.door.catalogue import FAMILIES as OF_DOOR
 from gateway.cli.enrolment.catalogue import ENROLMENT
 from gateway.cli.enrolment.catalogue import FAMILIES as OF_ENROLMENT
-from gateway.cli.lasting import LASTING, SITE, STATE
+from gateway.cli.lasting import DEFAULT_SITE, LASTING, SITE, STATE
 from gateway.cli.tic.catalogue import TIC
 
 _SITE_FILE = option("file", type=Path, nargs="?", default=DEFAULT_SITE, help="the site file (default %(default)s)")
