@@ -12,7 +12,7 @@ from gateway.uplink import streams
 from gateway.uplink.progress import Progress
 from gateway.uplink.settings import Sealed, Spool
 
-_PAGE = 64
+_PAGE = 32
 _FRESH = 32
 _BEYOND = (1 << 63) - 1
 
