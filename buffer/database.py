@@ -1,12 +1,24 @@
-"""The connection and the two ways to use it: a transaction that is whole or did not happen, and a plain read."""
+"""The connection and the two ways to use it: a transaction that is whole or did not happen, and a plain read.
+
+After a write that the card refused, a file system may keep what is written next for its memory alone: ext4 leaves
+blocks marked as never written, says "synced", and shows zeros after the next start. So whatever comes after such an
+error first makes the database anew, in a file of fresh blocks (`renewal`).
+"""
 
 import contextlib
 import sqlite3
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
-from buffer import schema
-from buffer.errors import StorageError
+from buffer import renewal, schema
+from buffer.errors import StorageError, StorageFull
+
+CHECKPOINT_FRAMES = 100
+"""Pages in the WAL from which on it is carried over into the database: one that wraps early spares the card."""
+
+_FRAMES = struct.Struct("=16xI")
+"""Where the WAL's index (PATH-shm) tells the number of its frames, https://sqlite.org/walformat.html#walidxfmt."""
 
 
 class Database:
@@ -14,10 +26,29 @@ class Database:
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
-        self.connection = connection
         self.failures = 0
         self.last_failure: str | None = None
+        self.renewals = 0
+        """How often the database was made anew after a write that failed."""
+        self._connection: sqlite3.Connection | None = connection
+        self._is_suspect = False
         self._is_open = False
+        self._counted: StorageError | None = None
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The connection of now; may raise StorageError where it was lost while the database was made anew."""
+        if self._connection is None:
+            self._connection = renewal.reopen(self.path)
+        return self._connection
+
+    def close(self) -> None:
+        """Let go of the file; where a write had failed, whole if the card allows it."""
+        if self._is_suspect:
+            with contextlib.suppress(StorageError), self.errors("closing"):
+                self._renew()
+        if self._connection is not None:
+            self._connection.close()
 
     @contextlib.contextmanager
     def transaction(self, doing: str) -> Iterator[None]:
@@ -52,14 +83,48 @@ class Database:
     @contextlib.contextmanager
     def _whole(self, doing: str) -> Iterator[None]:
         with self.errors(doing):
-            self.connection.execute("BEGIN IMMEDIATE")
+            if self._is_suspect:
+                self._renew()
             try:
-                yield
-                self.connection.execute("COMMIT")
-            except BaseException:
-                if self.connection.in_transaction:  # SQLite itself may have undone it, on a full disk
-                    self.connection.execute("ROLLBACK")
+                self.connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield
+                    self.connection.execute("COMMIT")
+                except BaseException:
+                    if self.connection.in_transaction:  # SQLite itself may have undone it, on a full disk
+                        self.connection.execute("ROLLBACK")
+                    raise
+            except sqlite3.Error as error:
+                self._is_suspect = self._is_suspect or schema.is_io_error(error)
                 raise
+        self._checkpoint()
+
+    def _checkpoint(self) -> None:
+        """Carry a WAL that has grown over into the database. What was committed is safe without; but errors tell."""
+        try:
+            if self._frames() >= CHECKPOINT_FRAMES:
+                self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        except sqlite3.Error as error:
+            self._is_suspect = self._is_suspect or schema.is_io_error(error)
+            self._failed(schema.storage_error(error, self.path, "carrying over"))
+
+    def _frames(self) -> int:
+        try:
+            with self.path.with_name(f"{self.path.name}-shm").open("rb", buffering=0) as index:
+                return int(_FRAMES.unpack(index.read(_FRAMES.size))[0])
+        except (OSError, struct.error):
+            return CHECKPOINT_FRAMES
+
+    def _renew(self) -> None:
+        """Make the database anew; where there is no room for a second one, go on with the one there is."""
+        with contextlib.suppress(StorageFull):
+            old = self.connection
+            renewal.copy(old, self.path)
+            renewal.displace(self.path)
+            self._connection = None
+            old.close()
+            self.renewals += 1
+        self._is_suspect = False
 
     @contextlib.contextmanager
     def errors(self, doing: str) -> Iterator[None]:
@@ -71,9 +136,11 @@ class Database:
                 raise  # a wrong statement, or a use after close: a bug, not the card
             raise self._failed(schema.storage_error(error, self.path, doing)) from error
         except StorageError as error:
-            raise self._failed(error) from None
+            raise self._failed(error) from error.__cause__
 
     def _failed(self, error: StorageError) -> StorageError:
-        self.failures += 1
-        self.last_failure = str(error)
+        if error is not self._counted:  # else it comes out of a transaction within one
+            self.failures += 1
+            self.last_failure = str(error)
+        self._counted = error
         return error

@@ -10,34 +10,34 @@ Used by the thread of its outbox. Minutes, hours and days are numbered from 1970
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
 from itertools import groupby
 from typing import Any
 
 from buffer import history_sql as sql
 from buffer import packed
+from buffer.database import Database
 from buffer.rollup import VALUE_MOST, Jump, Jumped, Minute, Rollup, Row, check
 
 __all__ = ["VALUE_MOST", "History", "Jump", "Jumped", "Minute", "Rollup", "Row"]
 
 _HOUR_MIN, _DAY_MIN = 60, 1440
 
-Transaction = Callable[[str], AbstractContextManager[None]]
-
 
 class History:
     """The history in an outbox' database; made by Outbox, whose transactions and errors (StorageError) are its own."""
 
-    def __init__(
-        self, connection: sqlite3.Connection, transaction: Transaction, errors: Transaction, *, most_bytes: int
-    ) -> None:
-        self._db = connection
-        self._transaction = transaction
-        self._errors = errors
+    def __init__(self, database: Database, *, most_bytes: int) -> None:
+        self._disk = database
+        self._transaction = database.transaction
+        self._errors = database.errors
         self._most_bytes = most_bytes
-        self._numbers: dict[str, int] = dict(connection.execute("SELECT name, id FROM history_channel"))
+        self._numbers: dict[str, int] = dict(self._db.execute("SELECT name, id FROM history_channel"))
         self.began_empty = not self._numbers
         """Whether nothing was in it when it was opened."""
+
+    @property
+    def _db(self) -> sqlite3.Connection:
+        return self._disk.connection
 
     def known(self) -> dict[str, int]:
         """Give what is known in memory, for `restore`."""

@@ -10,6 +10,8 @@ import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from buffer.database import Database
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -61,17 +63,21 @@ class _Line:
 class Journal:
     """The rows in a database; what it knows in memory follows with `follow` and `forget`, once they are committed."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._db = connection
+    def __init__(self, database: Database) -> None:
+        self._disk = database
         self._lines: dict[str, _Line] = {}
         self.nameless: list[int] = []
         """Ids of rows whose stream can no longer be told."""
         query = "SELECT id, CAST(stream AS BLOB), lot, count, crc FROM journal ORDER BY id"
-        for number, name, lot, count, crc in connection.execute(query):
+        for number, name, lot, count, crc in self._db.execute(query):
             try:
                 self.follow([Entry(number, name.decode(), lot, count, crc or 0)])
             except UnicodeDecodeError:
                 self.nameless.append(number)
+
+    @property
+    def _db(self) -> sqlite3.Connection:
+        return self._disk.connection
 
     @property
     def rows(self) -> int:

@@ -25,6 +25,7 @@ from buffer.history import History
 from buffer.journal import Journal, Lot, Row
 from buffer.ledger import Gone, Ledger
 from buffer.losses import Dropped
+from buffer.marks import Carrier, Marks
 from buffer.segments import Held, Place, Segment, Total
 from buffer.stats import Removed, Stats, take
 
@@ -45,6 +46,9 @@ MOST_REPORTS = 64
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,31}")
 _SEQUENCE_MAX = (1 << 63) - 1
 
+_WITHDRAWN = "withdrawn."
+"""Before a stream's name: the mark that keeps the last number that a withdrawal met."""
+
 Pack = Callable[[Place, Sequence[bytes]], bytes]
 """Turns the payloads of one lot, in order, into the segment's blob.
 
@@ -59,23 +63,18 @@ class Outbox:
         self, database: Database, *, quota_pages: int, drop_first: Sequence[str], aside: schema.Moved | None
     ) -> None:
         self._disk = database
-        self._db = connection = database.connection
+        connection = database.connection
         self._quota_pages = quota_pages
         self._drop_first = tuple(drop_first)
         self.moved_aside = None if aside is None else aside.path
         self.rescued = aside is not None and aside.rescued
         self.epoch: bytes = connection.execute("SELECT epoch FROM identity").fetchone()[0]
-        self._marks: dict[str, int | str] = dict(connection.execute("SELECT name, value FROM mark"))
-        self._journal = Journal(connection)
+        self._marks = Marks(database)
+        self._journal = Journal(database)
         self._ledger = Ledger(segments.totals(connection), segments.total(connection, received=True).entries)
         self._telling: set[int] = set()
         self._last_commit_ms: int | None = None
-        self.history = History(
-            connection,
-            database.transaction,
-            database.errors,
-            most_bytes=quota_pages * schema.PAGE_BYTES // HISTORY_SHARE,
-        )
+        self.history = History(database, most_bytes=quota_pages * schema.PAGE_BYTES // HISTORY_SHARE)
         if self._journal.nameless:
             with contextlib.suppress(StorageError):  # they harm nothing where they are
                 self._set_aside("", self._journal.nameless, "damaged on the card")
@@ -98,7 +97,11 @@ class Outbox:
 
     def close(self) -> None:
         """Let go of the file; everything committed is in it."""
-        self._db.close()
+        self._disk.close()
+
+    @property
+    def _db(self) -> sqlite3.Connection:
+        return self._disk.connection
 
     @contextlib.contextmanager
     def together(self, doing: str) -> Iterator[None]:
@@ -106,13 +109,14 @@ class Outbox:
 
         A card writes whole pages: what comes at the same time and touches the same ones costs it once.
         """
-        known = (dict(self._marks), self._journal.known(), self._ledger.known(), self.history.known())
+        known = (self._marks.known(), self._journal.known(), self._ledger.known(), self.history.known())
         try:
             with self._disk.transaction(doing):
                 yield
+                self._marks.keep()
         except BaseException:
             marks, journal, ledger, history = known
-            self._marks = marks
+            self._marks.restore(marks)
             self._journal.restore(journal)
             self._ledger.restore(ledger)
             self.history.restore(history)
@@ -132,8 +136,12 @@ class Outbox:
         back: they never see the journal. Those that its `pack` says are Unsealable wait there, like all others.
         """
         segments_ = []
+        changed = self._marks.changed(marks or {})
+        if not rows and not changed:
+            return []
         with self.together("committing"):
             later = []
+            carrier: Carrier | None = None
             for (stream, _), lot in groupby(rows, lambda row: (row.stream, row.lot)):
                 those = list(lot)
                 pack = (seal or {}).get(stream)
@@ -141,29 +149,28 @@ class Outbox:
                 if found is None:
                     later += those
                 else:
-                    segments_.append(found)
-            self._append(later, marks or {})
+                    segment, number = found
+                    segments_.append(segment)
+                    carrier = Carrier("segment", number)
+            number = self._append(later)
+            self._marks.set(changed, carrier or (Carrier("journal", number) if number else None))
         if rows:
             self._last_commit_ms = rows[-1].last_ms
         return segments_
 
-    def _append(self, rows: Sequence[Row], marks: Mapping[str, int | str]) -> None:
-        changed = {name: value for name, value in marks.items() if self._marks.get(name) != value}
-        if not rows and not changed:
-            return
+    def _append(self, rows: Sequence[Row]) -> int:
+        """Put rows into the journal; give the id of the last."""
         for stream in {row.stream for row in rows}:
             _check(stream)
-        with self._disk.transaction("committing"):
-            entries = self._journal.append(rows)
-            self._db.executemany("INSERT OR REPLACE INTO mark VALUES (?, ?)", changed.items())
-            gone = self._make_room()
-        self._marks.update(changed)
+        entries = self._journal.append(rows)
+        gone = self._make_room()
         self._ledger.lose(gone)
         self._journal.follow(entries)
+        return entries[-1].number if entries else 0
 
     def marks(self) -> dict[str, int | str]:
         """Give every mark as last committed."""
-        return dict(self._marks)
+        return {name: value for name, value in self._marks.values.items() if not name.startswith(_WITHDRAWN)}
 
     def waiting(self) -> tuple[str, ...]:
         """Give the streams of which rows wait to be sealed, also those that an earlier configuration had."""
@@ -196,7 +203,7 @@ class Outbox:
         """Store a segment without rows (a schema, a clock record), numbered and chained like its stream's others."""
         _check(stream)
         held = Held(count, first_ms, last_ms, utc_ms)
-        with self._disk.transaction("storing a record"):
+        with self.together("storing a record"):
             segment, number = segments.insert(self._db, self.epoch, stream, held, lambda place: pack(place, ()))
             gone = self._make_room(number)
         self._added(segment, gone)
@@ -232,9 +239,13 @@ class Outbox:
         return changed.entries
 
     def resend(self, epoch: bytes, stream: str, first: int, last: int) -> int:
-        """Make received segments pending again because the other end asks for them; give how many there still were."""
+        """Make received segments pending again because the other end asks for them; give how many there still were.
+
+        None of those that a withdrawal forbids to leave once more.
+        """
         if epoch != self.epoch:
             return 0
+        first = max(first, int(self._marks.values.get(f"{_WITHDRAWN}{stream}", 0)) + 1)
         changed = self._mark(stream, [(first, last)], received=False)
         self._ledger.add(stream, changed)
         self._ledger.received -= changed.entries
@@ -255,7 +266,7 @@ class Outbox:
     def report(self, dropped: Dropped, pack: Pack, *, utc_ms: int | None = None) -> Segment:
         """Add to the stream of reports what `pack` makes of a range of `unreported`, and mark that one as told."""
         held = Held(0, dropped.first_ms, dropped.last_ms, utc_ms)
-        with self._disk.transaction("reporting a loss"):
+        with self.together("reporting a loss"):
             losses.tell(self._db, dropped)
             segment, number = segments.insert(self._db, self.epoch, DROPPED, held, lambda place: pack(place, ()))
             gone = self._make_room(number)
@@ -265,12 +276,14 @@ class Outbox:
     def withdraw(self, stream: str) -> Removed:
         """Delete what of a stream was not delivered, because it may no longer leave; what had a number is recorded.
 
+        What was delivered stays until it expires, and is not sent again.
+
         In steps: where it raises StorageError some may be left, and calling it again goes on.
         """
         rows = self._withdraw_rows(stream)
         taken = Total()
         while stream in self._ledger.pending:
-            with self._disk.transaction("withdrawing"):
+            with self.together("withdrawing"):
                 some = retention.unreceived(self._db, stream, self._telling)
             self._ledger.take(stream, some)
             taken = taken.plus(some)
@@ -300,7 +313,7 @@ class Outbox:
     def _seal(self, stream: str, lot: Lot, pack: Pack, utc_ms: int | None) -> Segment | None:
         held = Held(lot.count, lot.first_ms, lot.last_ms, utc_ms)
         try:
-            with self._disk.transaction("sealing"):
+            with self.together("sealing"):
                 segment, number = segments.insert(
                     self._db, self.epoch, stream, held, lambda place: pack(place, lot.payloads)
                 )
@@ -313,8 +326,10 @@ class Outbox:
         self._journal.forget(stream, lot.ids)
         return segment
 
-    def _seal_at_once(self, stream: str, rows: Sequence[Row], pack: Pack, utc_ms: int | None) -> Segment | None:
-        """Make a segment of rows of one lot that are in no journal; None where they have to wait there."""
+    def _seal_at_once(
+        self, stream: str, rows: Sequence[Row], pack: Pack, utc_ms: int | None
+    ) -> tuple[Segment, int] | None:
+        """Make a segment of rows of one lot that are in no journal; give also its id, None where they have to wait."""
         _check(stream)
         if self._journal.ids(stream):
             return None
@@ -323,7 +338,7 @@ class Outbox:
         )
         payloads = [row.payload for row in rows]
         try:
-            with self._disk.transaction("sealing"):
+            with self.together("sealing"):
                 segment, number = segments.insert(
                     self._db, self.epoch, stream, held, lambda place: pack(place, payloads)
                 )
@@ -331,14 +346,14 @@ class Outbox:
         except Unsealable:
             return None
         self._added(segment, gone)
-        return segment
+        return segment, number
 
     def _added(self, segment: Segment, gone: Gone) -> None:
         self._ledger.lose(gone)
         self._ledger.add(segment.stream, Total(1, segment.count))
 
     def _set_aside(self, stream: str, ids: Sequence[int], why: str) -> None:
-        with self._disk.transaction("setting rows aside"):
+        with self.together("setting rows aside"):
             aside.move(self._db, ids, why)
         self._journal.forget(stream, ids)
 
@@ -346,7 +361,7 @@ class Outbox:
         """Drop segments that the card has changed; tell whether that succeeded: on a card that refuses they stay."""
         gone = Gone()
         try:
-            with self._disk.transaction("dropping what is damaged"):
+            with self.together("dropping what is damaged"):
                 for stream, ids in damaged.items():
                     gone.lose(stream, Total(len(ids), losses.record(self._db, ids, "damage", self._telling)))
         except StorageError:
@@ -357,16 +372,20 @@ class Outbox:
     def _withdraw_rows(self, stream: str) -> Total:
         ids = self._journal.ids(stream)
         held = Total(len(ids), self._journal.readings_of(stream))
-        with self._disk.transaction("withdrawing"):
+        mark = f"{_WITHDRAWN}{stream}"
+        with self.together("withdrawing"):
             self._journal.remove(ids)
             aside.forget(self._db, stream)
+            last = segments.last_sequence(self._db, stream)
+            if last > int(self._marks.values.get(mark, 0)):
+                self._marks.set({mark: last})
         self._journal.forget(stream, ids)
         return held
 
     def _forget_received(self, last_id: int) -> int:
         forgotten = 0
         while True:
-            with self._disk.transaction("deleting what was received"):
+            with self.together("deleting what was received"):
                 some = retention.received_upto(self._db, last_id)
             if not some:
                 return forgotten
@@ -385,7 +404,7 @@ class Outbox:
 
     def _mark(self, stream: str, ranges: Sequence[tuple[int, int]], *, received: bool) -> Total:
         bounded = [(first, min(last, _SEQUENCE_MAX)) for first, last in ranges if first <= last]
-        with self._disk.transaction("noting a receipt"):
+        with self.together("noting a receipt"):
             return segments.mark(self._db, stream, bounded, received=received)
 
 

@@ -7,16 +7,22 @@ import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
 
-_SUFFIX = ".rescued"
-
 
 def settle(path: Path) -> None:
     """End what a cut has interrupted: a copy whose original was moved away is the database, any other is discarded."""
-    copy = _copy_of(path)
+    copy = copy_of(path)
     if copy.exists() and not path.exists():
+        for suffix in ("-wal", "-shm"):  # the original's: SQLite would take them for the copy's
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
         copy.replace(path)
+    discard(path)
+    replaced(path).unlink(missing_ok=True)
+
+
+def discard(path: Path) -> None:
+    """Remove a copy that is not wanted."""
     for suffix in ("", "-journal"):
-        copy.with_name(copy.name + suffix).unlink(missing_ok=True)
+        copy_of(path).with_name(copy_of(path).name + suffix).unlink(missing_ok=True)
 
 
 def rescue(path: Path, *, made_by: str, without: str) -> Path | None:
@@ -24,7 +30,7 @@ def rescue(path: Path, *, made_by: str, without: str) -> Path | None:
 
     `made_by` makes the tables, empty or with rows that are replaced, in a new database. Nothing is changed at `path`.
     """
-    copy = _copy_of(path)
+    copy = copy_of(path)
     try:
         with closing(sqlite3.connect(copy, isolation_level=None)) as connection:
             connection.executescript(f"BEGIN; {made_by} COMMIT;")
@@ -48,5 +54,11 @@ def rescue(path: Path, *, made_by: str, without: str) -> Path | None:
     return copy
 
 
-def _copy_of(path: Path) -> Path:
-    return path.with_name(path.name + _SUFFIX)
+def copy_of(path: Path) -> Path:
+    """Tell where a copy is made that is to take the place of the database."""
+    return path.with_name(f"{path.name}.rescued")
+
+
+def replaced(path: Path) -> Path:
+    """Tell where a database goes, to be removed, whose place a sound copy takes."""
+    return path.with_name(f"{path.name}.replaced")

@@ -43,11 +43,9 @@ def open_database(path: Path) -> tuple[sqlite3.Connection, Moved | None]:
     """
     try:
         rescue.settle(path)
-        with contextlib.suppress(_UnusableError):
-            return _open(path), None
-        _wait_for(path)
-        with contextlib.suppress(_UnusableError):
-            return _open(path), None
+        connection = _patiently_opened(path)
+        if connection is not None:
+            return connection, None
         moved = _replace(path)
     except sqlite3.Error as error:
         raise storage_error(error, path, "opening") from error
@@ -59,17 +57,39 @@ def open_database(path: Path) -> tuple[sqlite3.Connection, Moved | None]:
         raise StorageError(f"{path}: a new database cannot be made ({error}): check the disk and the folder") from error
 
 
-def _wait_for(path: Path) -> None:
-    """Give a card that does not answer some time: to SQLite bytes that cannot be read are damaged ones."""
+def _patiently_opened(path: Path) -> sqlite3.Connection | None:
+    """Open the database; None where it is unusable. A card that does not answer is given time to.
+
+    To SQLite bytes that cannot be read are damaged ones.
+    """
     for _ in range(ASKED_AGAIN):
-        if answers(path):
-            return
+        try:
+            return _open(path)
+        except _UnusableError:
+            if answers(path):
+                return None
+        except sqlite3.Error as error:
+            if not is_io_error(error):
+                raise
         time.sleep(_ASK_AGAIN_S)
+    try:
+        return _open(path)
+    except _UnusableError:
+        return None
+    except sqlite3.Error:
+        if answers(path):
+            raise
+        return None
 
 
 def is_storage_error(error: sqlite3.Error) -> bool:
     """Tell what the card did to us from what we did wrong ourselves (or, while checking, from damage)."""
     return _primary_code(error) not in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISUSE)
+
+
+def is_io_error(error: sqlite3.Error) -> bool:
+    """Tell whether the card refused to write, or to read, what should have been possible."""
+    return _primary_code(error) == sqlite3.SQLITE_IOERR
 
 
 def storage_error(error: sqlite3.Error, path: Path, doing: str) -> StorageError:
@@ -89,6 +109,17 @@ def _primary_code(error: sqlite3.Error) -> int:
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
 
 
+def connect(path: Path) -> sqlite3.Connection:
+    """Open a database that is known to be sound, and up to date; may raise sqlite3.Error."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=64)
+    try:
+        _set_up(connection)
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
 def _open(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=64)
     try:
@@ -97,7 +128,7 @@ def _open(path: Path) -> sqlite3.Connection:
         tables.migrate(connection)
     except (sqlite3.Error, _UnusableError) as error:
         connection.close()
-        if isinstance(error, sqlite3.Error) and (_primary_code(error) in _DAMAGED or not answers(path)):
+        if isinstance(error, sqlite3.Error) and _primary_code(error) in _DAMAGED:
             raise _UnusableError(str(error)) from error
         raise
     return connection
@@ -174,7 +205,7 @@ def _set_up(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")  # NORMAL loses the last commits when the power goes
-    connection.execute("PRAGMA wal_autocheckpoint = 100")  # a WAL that wraps early spares the card
+    connection.execute("PRAGMA wal_autocheckpoint = 0")  # it would hide what goes wrong: Database does it
     connection.execute("PRAGMA foreign_keys = ON")
     # Pages are written and read back once, in order: SQLite's own 2 MB would fill within days and be of no more use.
     connection.execute("PRAGMA cache_size = -512")

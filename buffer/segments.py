@@ -85,6 +85,12 @@ def insert(
     return Segment(epoch, stream, place.sequence, held.first_ms, held.last_ms, held.count, blob), inserted or 0
 
 
+def last_sequence(connection: sqlite3.Connection, stream: str) -> int:
+    """Give the number that a stream has used last, 0 if none."""
+    row = connection.execute("SELECT last_sequence FROM stream WHERE name = ?", (stream,)).fetchone()
+    return int(row[0]) if row else 0
+
+
 def total(connection: sqlite3.Connection, *, received: bool) -> Total:
     """Count the segments in one state; reads them all, so it is for the start only."""
     return Total(

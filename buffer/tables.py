@@ -57,6 +57,8 @@ MIGRATIONS = (
     INSERT INTO loss SELECT reason, sum(last_sequence - first_sequence + 1), sum(count) FROM dropped GROUP BY reason;
     """,
     """
+    ALTER TABLE journal ADD COLUMN marks TEXT;
+    ALTER TABLE segment ADD COLUMN marks TEXT;
     ALTER TABLE history_minute ADD COLUMN covered INTEGER NOT NULL DEFAULT 1;
     ALTER TABLE history_minute ADD COLUMN estimated INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE history_hour ADD COLUMN first_at INTEGER NOT NULL DEFAULT 0;

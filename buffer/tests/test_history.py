@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import closing, nullcontext
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from buffer import packed, tables
+from buffer.database import Database
 from buffer.errors import StorageFull
 from buffer.history import VALUE_MOST, History, Jump, Jumped, Minute, Rollup, Row
 from buffer.history_sql import JUMPS_MOST
@@ -179,7 +180,7 @@ def test_every_range_gives_what_was_put_in(
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         for migration in tables.MIGRATIONS:
             connection.executescript(migration)
-        history = History(connection, lambda _: nullcontext(), lambda _: nullcontext(), most_bytes=1 << 30)
+        history = History(Database(Path("none"), connection), most_bytes=1 << 30)
         values: dict[int, list[int]] = {}
         covered: dict[int, int] = {}
         for number, channel, some, covers in given_minutes:

@@ -233,7 +233,7 @@ def test_the_file_is_set_up_for_power_cuts_and_a_card(outbox: Outbox) -> None:
         "journal_mode": "wal",
         "synchronous": 2,
         "page_size": 4096,
-        "wal_autocheckpoint": 100,
+        "wal_autocheckpoint": 0,
         "auto_vacuum": 0,
     }
 
