@@ -38,7 +38,7 @@ from gateway.wire.schema import Schema
 from hil_tests.bench.broker import OBSERVER, Access
 from hil_tests.bench.pki import Certificate, write_private
 from hil_tests.bench.site import DWELLING
-from hil_tests.bench.whole import Whole
+from hil_tests.bench.whole import Whole, boot_ms
 from hil_tests.contract.documents import Sending, faults, meant, sendings
 from hil_tests.contract.meaning import header, meaning
 from hil_tests.contract.observer import Observed, Observer
@@ -99,14 +99,13 @@ async def _listen(folder: Path) -> Heard:
             whole, "/v1/opt-out", {"target": "building", "reason": "visite", "duration_s": 60, "role": "manager"}
         )
         await answer(whole, command, "opted_out")
-        await whole.settled()
         async with whole.centre_away():
             # What nobody has receipted is what a withdrawal finds undelivered.
             before = len(listening.observed)
             await _until(lambda: any(each.topic.endswith(OF_DWELLING) for each in listening.observed[before:]))
             await _post(whole, "/v1/consents", {**HOUSEHOLD, "consent": "withdrawn"})
         await _until(lambda: {each.content for each in listening.observed} >= ALWAYS)
-        await whole.settled()
+        await whole.drained(boot_ms())
         await whole.agent.stop()
         await _until(lambda: any(each.payload == b"offline" for each in listening.observed))
         keys = {**KeySet.load(whole.keys.gateway_keys).keys}

@@ -1,6 +1,7 @@
 """The documents of the contract as their own tools read them: CDDL by cddl-verifier, AsyncAPI by AsyncAPI's parser."""
 
 import json
+import logging
 import re
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -16,6 +17,9 @@ HERE = Path(__file__).parent
 CONTRACT = HERE.parents[1] / "docs" / "contract"
 
 Json = dict[str, Any]
+
+logging.getLogger("cddl_verifier").setLevel(logging.CRITICAL)
+"""It logs whatever it finds, which is asked for here a thousand times; `faults` has it all."""
 
 
 @cache
