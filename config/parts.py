@@ -58,6 +58,15 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, hide_input_in_errors=True)
 
 
+def forget(part: type[Part] = Part) -> None:
+    """Let go of what validates the tables, a megabyte: whoever has loaded its site, and no other, needs it no more."""
+    for each in part.__subclasses__():
+        forget(each)
+    for name in ("__pydantic_core_schema__", "__pydantic_validator__", "__pydantic_serializer__"):
+        if name in vars(part):
+            delattr(part, name)
+
+
 VISIBLE: Final = r"^[^\x00-\x1f\x7f-\x9f]*$"
 Name = Annotated[
     str,

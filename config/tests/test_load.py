@@ -1,5 +1,7 @@
 """Loading a site file: every kind of mistake, and all of them at once."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -374,3 +376,16 @@ def test_a_profile_with_mistakes_is_told_with_them(tmp_path: Path) -> None:
     (mistake,) = _mistakes(path)
     assert mistake.key == "modbus[1].profile"
     assert "u15" in mistake.message
+
+
+def test_a_site_outlives_what_checked_it(tmp_path: Path) -> None:
+    """A program that runs for years lets go of the validators: its site is as it was, and no other can be loaded."""
+    path = write(tmp_path)
+    text = (
+        "import sys; from pathlib import Path; from config.load import load; from config.parts import forget\n"
+        "path = Path(sys.argv[1]); site = load(path); before = repr(site); forget()\n"
+        "assert repr(site) == before and site == site and site.load[0].on_value == 1\n"
+        "try:\n    load(path)\nexcept Exception: print('none')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", text, path], capture_output=True, text=True, check=True)  # noqa: S603
+    assert done.stdout == "none\n"

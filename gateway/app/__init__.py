@@ -12,6 +12,7 @@ from buffer.errors import StorageError as OutboxError
 from config.errors import ConfigError
 from config.load import load
 from config.site import Site
+from gateway.app import slim
 from gateway.app.agent import Agent
 from gateway.app.waiting import Waiting
 from gateway.commands.errors import StorageError as JournalError
@@ -35,6 +36,7 @@ def run(path: Path, *, await_keys: bool = False) -> int:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     # pymodbus logs each silence and each retry; the drivers say it once.
     logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
+    slim.begin()
     try:
         site = load(path)
         return asyncio.run(_until_told(_work(site, await_keys=await_keys)))
@@ -87,7 +89,9 @@ async def _work(site: Site, *, await_keys: bool) -> None:
     """Load the keys, waiting for them if told to, and run the agent until cancelled."""
     systemd = Notifier.of(os.environ)
     key, _ = await Waiting(site, _keys, systemd).keys() if await_keys else _keys(site)
-    await Agent(site, key, systemd).run()
+    agent = Agent(site, key, systemd)
+    slim.started()
+    await agent.run()
 
 
 async def _until_told(work: Coroutine[object, object, None]) -> int:
