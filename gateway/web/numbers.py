@@ -76,11 +76,16 @@ class Writing:
         return f"{datetime.fromtimestamp(utc_ms // 1000, UTC).astimezone(zone):%H:%M}"
 
     def moment(self, utc_ms: int, zone: tzinfo) -> str:
-        """Write a day and a time of day: 26/11/2026 14:05, 26 Nov 2026 14:05."""
+        """Write a day and a time of day: 26/11/2026 14:05, 26 Nov 2026 14:05.
+
+        Of the hour that comes twice in autumn the offset tells which it is.
+        """
         local = datetime.fromtimestamp(utc_ms // 1000, UTC).astimezone(zone)
+        twice = local.utcoffset() != local.replace(fold=1 - local.fold).utcoffset()
+        which = f" {local.isoformat()[-6:]}" if twice else ""
         if self.language == "fr":
-            return f"{local:%d/%m/%Y %H:%M}"
-        return f"{local.day} {_MONTHS[local.month - 1]} {local:%Y %H:%M}"
+            return f"{local:%d/%m/%Y %H:%M}{which}"
+        return f"{local.day} {_MONTHS[local.month - 1]} {local:%Y %H:%M}{which}"
 
     def day(self, utc_ms: int, zone: tzinfo) -> str:
         """Write a day: 26/11/2026, 26 Nov 2026."""
