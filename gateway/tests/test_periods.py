@@ -51,15 +51,13 @@ def test_the_hour_that_comes_twice_is_two_hours() -> None:
 
 
 @given(
-    st.datetimes(datetime(1971, 1, 1), datetime(2100, 1, 1)),
+    st.integers(86_400, 1 << 32),
     st.sampled_from(["Europe/Paris", "Pacific/Marquesas", "America/Sao_Paulo", "Indian/Reunion", "UTC"]),
     st.sampled_from(["hour", "day", "month"]),
 )
-def test_every_moment_lies_in_its_period(when: datetime, name: str, kind: str) -> None:
+def test_every_moment_lies_in_its_period(at: int, name: str, kind: str) -> None:
     """From the beginning of its period to before the beginning of the next."""
-    zone = zone_of(name)
-    at = int(when.replace(tzinfo=zone).timestamp())
-    found = periods(kind, zone)
+    found = periods(kind, zone_of(name))
     (number,) = found.within(at, at + 1)
     begin, end = found.bounds(range(number, number + 1))
     assert begin * 60 <= at < end * 60

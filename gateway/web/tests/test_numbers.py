@@ -2,6 +2,7 @@
 
 from datetime import UTC, timedelta, timezone
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -72,3 +73,15 @@ def test_a_moment_is_told_in_the_buildings_zone(language: Language, text: str) -
     utc_ms = 1_795_705_500_000
     assert Writing(language).moment(utc_ms, timezone(timedelta(hours=1))) == text
     assert Writing(language).clock(utc_ms, UTC) == "15:05"
+
+
+def test_the_hour_that_comes_twice_says_which_it_is() -> None:
+    """In autumn, by its offset; no other hour does."""
+    first_ms = 1_792_888_200_000  # 2026-10-25, 02:30 in Paris, summer time
+    told = [Writing("fr").moment(first_ms + hours * 3_600_000, ZoneInfo("Europe/Paris")) for hours in (-1, 0, 1, 2)]
+    assert told == [
+        "25/10/2026 01:30",
+        "25/10/2026 02:30 +02:00",
+        "25/10/2026 02:30 +01:00",
+        "25/10/2026 03:30",
+    ]
