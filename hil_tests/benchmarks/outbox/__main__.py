@@ -37,10 +37,15 @@ def main(arguments: Sequence[str]) -> int:
     """Measure, print, and give the exit status."""
     parser = argparse.ArgumentParser(prog="python -m hil_tests.benchmarks.outbox", description="Figures of the outbox.")
     parser.add_argument("--only", action="append", choices=PARTS, help="only this part; may be given more than once")
-    chosen = parser.parse_args(arguments).only or list(PARTS)
+    parser.add_argument("--spool", type=Path, help="a folder with a long backlog to use again, or to leave one in")
+    asked = parser.parse_args(arguments)
+    chosen = asked.only or list(PARTS)
     days = float(os.environ.get("BENCH_DAYS", MONTH_DAYS))
     holds = True
-    with tempfile.TemporaryDirectory(prefix="gateway-bench-") as folder, Workshop(Path(folder), days) as shop:
+    with (
+        tempfile.TemporaryDirectory(prefix="gateway-bench-") as folder,
+        Workshop(Path(folder), days, asked.spool) as shop,
+    ):
         if not _LONG.isdisjoint(chosen):
             _ = shop.filling
         for name in chosen:

@@ -6,7 +6,7 @@ the clock is made up, and the rounds that the agent makes on time are made here 
 
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -188,23 +188,34 @@ class Ours:
 
     async def take(self, trace: Iterable[Tick]) -> None:
         """Store ticks, each round at its time, as the agent would."""
-        clock, kept, cpu = self._clock, self.kept, time.process_time
-        accepts = (self._acquisition.accept, self._historian.accept)
+        batch: list[list[Reading]] = []
         for tick in trace:
             moment = tick.utc_ms - BEGIN_MS + BOOTED_MS
-            if moment >= self._journal_due_ms or self._urgent:
+            if moment >= self._journal_due_ms:
+                await self._accept(batch)
+                batch = []
                 await self._rounds(moment)
-            clock.now_ms = moment
             # What makes a Reading of a value is the driver's, and not counted here.
-            readings = [
-                Reading(channel, value, moment)
-                for channel, value in zip(self._channels[tick.group], tick.values, strict=True)
-            ]
-            begun = cpu()
+            batch.append(
+                [
+                    Reading(channel, value, moment)
+                    for channel, value in zip(self._channels[tick.group], tick.values, strict=True)
+                ]
+            )
+        await self._accept(batch)
+
+    async def _accept(self, batch: Iterable[Sequence[Reading]]) -> None:
+        """Hand ticks over; a change that is urgent is committed before the next."""
+        accepts = (self._acquisition.accept, self._historian.accept)
+        begun = time.process_time()  # once for many ticks: to ask is not cheap
+        for readings in batch:
             for accept in accepts:
                 accept(readings)
-            kept.cpu_s += cpu() - begun
-            kept.readings += len(readings)
+            self._clock.now_ms = readings[0].boot_ms
+            self.kept.readings += len(readings)
+            if self._urgent:
+                await self._flush(seal=False)
+        self.kept.cpu_s += time.process_time() - begun
 
     async def end(self) -> None:
         """Commit and seal what is left."""
@@ -213,8 +224,6 @@ class Ours:
         await self._keeping.flush(whole=True)
 
     async def _rounds(self, moment: int) -> None:
-        if self._urgent and moment < self._journal_due_ms:
-            await self._round(seal=False)
         while moment >= self._journal_due_ms:
             if not self._journal_due_ms:
                 self._journal_due_ms = self._keep_due_ms = moment
@@ -232,15 +241,18 @@ class Ours:
             self._journal_due_ms += int(JOURNAL_S * 1000)
 
     async def _round(self, *, seal: bool) -> None:
-        self._urgent = False
         begun = time.process_time()
+        await self._flush(seal=seal)
+        self.kept.cpu_s += time.process_time() - begun
+
+    async def _flush(self, *, seal: bool) -> None:
+        self._urgent = False
         await self._sealing.flush(seal=seal, coarse=self._sealing.coarse_is_due())
         if self.receipts:
             for stream in dict.fromkeys(segment.stream for segment in self._fresh):
                 last = max(segment.sequence for segment in self._fresh if segment.stream == stream)
                 await self._sealing.receipts.note(stream, last)
         self._fresh.clear()
-        self.kept.cpu_s += time.process_time() - begun
 
     def _sealed(self, segment: Segment) -> None:
         self.kept.add(segment)

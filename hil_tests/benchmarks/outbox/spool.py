@@ -1,6 +1,6 @@
 """The long run: a month without the network, stored by the agent's own storing in a process of its own.
 
-    python -m hil_tests.benchmarks.outbox.spool FOLDER DAYS     prints what was kept, as JSON
+    python -m hil_tests.benchmarks.outbox.spool FOLDER DAYS     leaves FOLDER/spool.json, which tells what was kept
 
 It takes minutes, most of them for making the trace and its Readings, so it runs beside what needs little CPU; what it
 leaves in FOLDER (outbox.db, and the keys that signed it) is the backlog of all that is drained later.
@@ -38,34 +38,30 @@ class Spool:
 
 
 class Filling:
-    """A spool that is being filled by another process; `done` waits for it."""
+    """A spool that is being filled by another process, or was by an earlier run; `done` waits for it."""
 
     def __init__(self, folder: Path, days: float) -> None:
-        folder.mkdir()
         self.folder = folder
-        self.days = days
-        command = [sys.executable, "-m", "hil_tests.benchmarks.outbox.spool", str(folder), str(days)]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        self._spool: Spool | None = None
+        self._told = folder / "spool.json"
+        self._process: subprocess.Popen[str] | None = None
+        if not self._told.exists():
+            folder.mkdir(parents=True)
+            command = [sys.executable, "-m", "hil_tests.benchmarks.outbox.spool", str(folder), str(days)]
+            self._process = subprocess.Popen(command, text=True)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._process.poll() is None:
+        if self._process is not None and self._process.poll() is None:
             self._process.kill()
-        self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+            self._process.wait()
 
     def done(self) -> Spool:
         """Wait until it is full, and say what it holds; raise RuntimeError where it failed."""
-        if self._spool is None:
-            told, _ = self._process.communicate()
-            if self._process.returncode != 0:
-                raise RuntimeError(f"the spool was not filled: status {self._process.returncode}")
-            self._spool = Spool(**json.loads(told))
-        return self._spool
+        if self._process is not None and self._process.wait() != 0:
+            raise RuntimeError(f"the spool was not filled: status {self._process.returncode}")
+        return Spool(**json.loads(self._told.read_text("utf-8")))
 
 
 def keys_of(folder: Path) -> SiteKeys:
@@ -111,4 +107,6 @@ def _room(path: Path) -> tuple[int, int]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asdict(asyncio.run(fill(Path(sys.argv[1]), float(sys.argv[2]))))))
+    _folder = Path(sys.argv[1])
+    _told = json.dumps(asdict(asyncio.run(fill(_folder, float(sys.argv[2])))))
+    (_folder / "spool.json").write_text(_told, "utf-8")

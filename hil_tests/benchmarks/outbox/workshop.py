@@ -17,11 +17,15 @@ MONTH_DAYS = 30
 
 
 class Workshop:
-    """One run of the benchmark in `folder`; `days` is the length of its long backlog."""
+    """One run of the benchmark in `folder`; `days` is the length of its long backlog.
 
-    def __init__(self, folder: Path, days: float) -> None:
+    `spool` is a folder with a backlog to use again, or to leave one in; None: made, and thrown away.
+    """
+
+    def __init__(self, folder: Path, days: float, spool: Path | None = None) -> None:
         self.folder = folder
         self.days = days
+        self._spool = spool or folder / "spool"
         self._kept: dict[tuple[float, float, bool], Kept] = {}
         self._stack = ExitStack()
 
@@ -46,7 +50,7 @@ class Workshop:
     def filling(self) -> Filling:
         """Begin to fill the long backlog, in a process of its own."""
         say(f"a backlog of {self.days:g} days is filled beside what follows")
-        return self._stack.enter_context(Filling(self.folder / "spool", self.days))
+        return self._stack.enter_context(Filling(self._spool, self.days))
 
     def kept(self, seal_s: float, days: float, *, receipts: bool = False) -> Kept:
         """Store the first days of the trace with segments of that length, and say what came of it."""
