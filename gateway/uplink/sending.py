@@ -145,6 +145,7 @@ class Sending:
                 self._singles.put_back(flight.single)
         self._flights.clear()
         self._backlog.stop()
+        self.refused = None  # what ended the connection is the news now
 
     def stuck_ms(self, now: int) -> int | None:
         """How long the oldest PUBLISH may still wait for its PUBACK; paho repeats none while the connection stands."""
