@@ -88,9 +88,9 @@ def _said(message: bytes) -> Message | Schema | SegmentContent | None:
 
 
 def test_sound_segments_are_read_alike(tmp_path: Path) -> None:
-    """Two hundred wild ones and a quarter of an hour of a building: same meaning, same rows."""
+    """A hundred wild ones and a quarter of an hour of a building: same meaning, same rows."""
     rng = random.Random(5)
-    payloads = [payload for _ in range(200) if (payload := _wild(rng))]
+    payloads = [payload for _ in range(120) if (payload := _wild(rng))]
     messages = [_signed(payload, Schema.of(SMALL)) for payload in payloads]
     messages.append(_signed(_usual(900), Schema.of(CHANNELS)))
     told = in_javascript([*messages, *_schema_messages()], TRUSTED, tmp_path)
@@ -105,7 +105,7 @@ def test_sound_segments_are_read_alike(tmp_path: Path) -> None:
 def test_spoilt_segments_are_refused_alike(tmp_path: Path) -> None:
     """Of some hundreds of spoilt ones both refuse the same, and read the rest alike."""
     rng = random.Random(11)
-    payloads = [_spoilt(payload, rng) for _ in range(600) if (payload := _wild(rng))]
+    payloads = [_spoilt(payload, rng) for _ in range(400) if (payload := _wild(rng))]
     messages = [_signed(payload, Schema.of(SMALL)) for payload in payloads]
     told = in_javascript([*messages, *_schema_messages()], TRUSTED, tmp_path)
     readable = 0
