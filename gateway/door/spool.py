@@ -112,8 +112,8 @@ class Spool:
                 found.append(Waiting(date.fromisoformat(named[2]), int(named[3]), path))
         return sorted(found, key=lambda each: (each.day, each.revision))
 
-    def hold(self, day: date, csv: Csv, seal: Callable[[bytes], bytes]) -> bool:
-        """Take a day's CSV, of which `seal` makes the file, unless it says what the last one said; True where taken.
+    def hold(self, day: date, csv: Csv, enclose: Callable[[bytes], bytes]) -> bool:
+        """Take a day's CSV, of which `enclose` makes the file, unless it says what the last one said; True where taken.
 
         What an older revision still had waiting goes: the new file is whole. Raises DoorError.
         """
@@ -123,7 +123,7 @@ class Spool:
         revision = 1 if known is None else known.revision + 1
         fresh = Day(revision, csv.digest, csv.rows, csv.gaps, csv.complete, delivered=False)
         try:
-            _write(self._folder / self.name(day, revision), seal(csv.file(revision)))
+            _write(self._folder / self.name(day, revision), enclose(csv.file(revision)))
             self._save({**self.days, day: fresh})
             for old in self.waiting():
                 if old.day == day and old.revision != revision:
