@@ -60,17 +60,18 @@ def open_database(path: Path) -> tuple[sqlite3.Connection, Moved | None]:
 def _patiently_opened(path: Path) -> sqlite3.Connection | None:
     """Open the database; None where it is unusable. A card that does not answer is given time to.
 
-    To SQLite bytes that cannot be read are damaged ones.
+    To SQLite bytes that cannot be read are damaged ones: only a file that can be read as a whole is judged.
     """
     for _ in range(ASKED_AGAIN):
         try:
             return _open(path)
         except _UnusableError:
-            if answers(path):
-                return None
+            pass
         except sqlite3.Error as error:
             if not is_io_error(error):
                 raise
+        if answers(path):
+            break
         time.sleep(_ASK_AGAIN_S)
     try:
         return _open(path)
