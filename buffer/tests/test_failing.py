@@ -166,7 +166,12 @@ def test_pages_that_cannot_be_read_are_no_damage(tmp_path: Path, monkeypatch: py
             assert numbers(outbox.pending(limit=100)) == [*range(1, 101)]
         _forget_pages()
         card_.fail(read=True)
-        monkeypatch.setattr(schema, "answers", lambda _: bool(card_.fail()))  # it is asked, and works from then on
+
+        def comes_back(_: Path) -> bool:
+            card_.fail()
+            return False
+
+        monkeypatch.setattr(schema, "answers", comes_back)
         with closing(open_outbox(path)) as outbox:
             assert outbox.moved_aside is None
             assert outbox.stats().segments_pending == 100
