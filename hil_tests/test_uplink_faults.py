@@ -73,6 +73,8 @@ async def test_broker_whose_queue_overflows_while_the_centre_is_away(keys: SiteK
         async with sender_of(keys, broker.port, tmp_path, resend_after_s=1.0, ahead=250) as sender:
             await sender.seal(200, ticks=1)
             await until(lambda: sender.uplink.state.acked >= 203)
+            await asyncio.sleep(1.5)
+            assert sender.uplink.state.sent == 203  # nothing lies there twice
             assert sender.uplink.state.failed == 0
             async with centre_of(keys, broker.port, tmp_path) as centre:
                 await all_there(centre, sender)

@@ -9,7 +9,10 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 MOST_PATIENCE = 16
-"""A silent centre is asked ever more rarely, up to this many times the first patience."""
+"""A centre that receipts nothing is asked ever more rarely, up to this many times the first patience."""
+
+SILENCE_MS = 180_000
+"""After so long without a word of it the centre counts as away: it says something each minute."""
 
 
 @dataclass(slots=True)
@@ -36,11 +39,18 @@ class _Lane:
 
 
 class Progress:
-    """What was sent and not receipted yet; `ahead` segments at most, each sent again `resend_after_ms` later."""
+    """What was sent and not receipted yet; `ahead` segments at most, each sent again `resend_after_ms` later.
 
-    def __init__(self, *, ahead: int, resend_after_ms: int) -> None:
+    With `needs_word` that is only so while the centre is heard: to one that is away the broker keeps what it can, and
+    what is sent again would lie there twice.
+    """
+
+    def __init__(self, *, ahead: int, resend_after_ms: int, needs_word: bool = False) -> None:
         self._ahead = ahead
         self._resend_after_ms = resend_after_ms
+        self._needs_word = needs_word
+        self._word_ms: int | None = None
+        self._present_since_ms = 0
         self._lanes: dict[str, _Lane] = {}
 
     @property
@@ -90,6 +100,12 @@ class Progress:
         lane = self._lane(stream)
         if sequence in lane.sent:
             lane.unheard.add(sequence)
+
+    def word(self, now_ms: int) -> None:
+        """Note a word of the centre: it is there."""
+        if self._word_ms is None or now_ms - self._word_ms > SILENCE_MS:
+            self._present_since_ms = now_ms
+        self._word_ms = now_ms
 
     def heard(self) -> bool:
         """Take back what nobody heard, now that the centre is there; True where there was any."""
@@ -144,8 +160,12 @@ class Progress:
         What is in flight is left alone: the broker itself has not answered for it yet.
         """
         any_late = False
+        if self._needs_word and (self._word_ms is None or now_ms < self._present_since_ms + self._resend_after_ms):
+            return False  # what waits in the broker comes first, and its receipts with it
         for name, lane in self._lanes.items():
             limit = now_ms - self._resend_after_ms * lane.patience
+            if self._needs_word and self._word_ms is not None:
+                limit = min(limit, self._word_ms - 1)
             late = [
                 sequence for sequence, when in lane.sent.items() if when <= limit and (name, sequence) not in in_flight
             ]
@@ -158,15 +178,17 @@ class Progress:
         return any_late
 
     def next_overdue_ms(self) -> int | None:
-        """When `overdue` may next have something to say."""
-        return min(
-            (
-                next(iter(lane.sent.values())) + self._resend_after_ms * lane.patience
-                for lane in self._lanes.values()
-                if lane.sent
-            ),
-            default=None,
-        )
+        """When `overdue` may next have something to say; None where something else must happen first."""
+        due = None
+        for lane in self._lanes.values():
+            first = next(iter(lane.sent.values()), None)
+            if first is None or (self._needs_word and (self._word_ms is None or first >= self._word_ms)):
+                continue
+            at = first + self._resend_after_ms * lane.patience
+            due = at if due is None else min(due, at)
+        if due is None or not self._needs_word:
+            return due
+        return max(due, self._present_since_ms + self._resend_after_ms)
 
     def _lane(self, stream: str) -> _Lane:
         lane = self._lanes.get(stream)

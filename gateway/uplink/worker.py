@@ -60,10 +60,11 @@ class Uplink:
         self._on_message = on_message
         self._birth = birth
         self._clock = clock
-        # A silent centre must not cost a metered link its day.
-        patience = 1 if settings.metered_bytes is None else _METERED_PATIENCE
+        patience = 1 if settings.metered_bytes is None else _METERED_PATIENCE  # repeats must not cost it its day
         self._progress = Progress(
-            ahead=settings.ahead, resend_after_ms=round(settings.resend_after_s * 1_000 * patience)
+            ahead=settings.ahead,
+            resend_after_ms=round(settings.resend_after_s * 1_000 * patience),
+            needs_word=settings.receipts == "signed",
         )
         self._singles = Singles()
         self._woken = asyncio.Event()
@@ -140,11 +141,11 @@ class Uplink:
         up: past its expiry, queue full, or QoS 0 without a connection. Nobody has to wait for it.
         """
         now = self._clock.boot_ms()
-        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         expires = None if expiry_s is None else now + expiry_s * 1_000
-        self._singles.add(Single(kind, payload, qos, expires, correlation, done), now, connected=self._connected)
+        single = Single(kind, payload, qos, expires, correlation, asyncio.get_running_loop().create_future())
+        self._singles.add(single, now, connected=self._connected)
         self._woken.set()
-        return done
+        return single.done
 
     def wake(self, segment: Sealed | None = None) -> None:
         """Say that something was sealed; a segment given here goes ahead of the backlog, without being read again."""
@@ -153,6 +154,7 @@ class Uplink:
 
     def received(self, stream: str, upto: int, ranges: Sequence[tuple[int, int]]) -> None:
         """Take a receipt that the app has verified and the outbox has booked."""
+        self._progress.word(self._clock.boot_ms())
         self._progress.received(stream, upto, ranges)
         self._woken.set()
 
@@ -171,6 +173,7 @@ class Uplink:
 
         What the broker took while nobody was there to hear goes again at once.
         """
+        self._progress.word(self._clock.boot_ms())
         if self._progress.heard():
             self._backlog.rewind()
             self._woken.set()
@@ -274,7 +277,7 @@ class Uplink:
                 session.settle(event.mid)
             elif isinstance(event, Unheard):
                 self._refused = (
-                    f"the broker does not let us hear orders and receipts: {event.refusal}: check its access rules"
+                    f"the broker lets us hear no orders, no receipts: {event.refusal}: check its access rules"
                 )
             else:
                 return f"connection to {self._choice.where} ended: {event.reason}"

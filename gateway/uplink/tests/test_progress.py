@@ -179,3 +179,21 @@ def test_word_of_the_broker_counts_as_a_receipt_where_it_is_booked() -> None:
     made.settled(S, [(6, 6)])
     assert made.cursors()[S] == 7
     assert made.unreceipted == 0
+
+
+def test_nothing_goes_again_while_the_centre_is_away() -> None:
+    """What waits in the broker is not sent a second time to a centre that nobody has heard since."""
+    made = Progress(ahead=10, resend_after_ms=1_000, needs_word=True)
+    made.sent(S, 1, 0)
+    assert made.next_overdue_ms() is None
+    assert not made.overdue(10**9, ())
+    made.word(10**9)  # back: what waits there comes first
+    assert made.next_overdue_ms() == 10**9 + 1_000
+    assert not made.overdue(10**9 + 999, ())
+    assert made.overdue(10**9 + 1_000, ())
+    made.sent(S, 1, 10**9 + 1_000)
+    made.word(10**9 + 1_001)
+    assert made.overdue(10**9 + 3_000, ())  # there, and still no receipt
+    made.sent(S, 1, 10**9 + 3_000)
+    assert made.next_overdue_ms() is None
+    assert not made.overdue(2 * 10**9, ())
