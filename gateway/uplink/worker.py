@@ -98,7 +98,7 @@ class Uplink:
 
     @property
     def metered(self) -> bool:
-        """Whether each byte is counted: what goes in few large messages is cheaper than in many small ones."""
+        """Whether each byte counts: few large messages are cheaper than many small ones."""
         return self._settings.metered_bytes is not None
 
     @property
@@ -276,9 +276,7 @@ class Uplink:
                     self._on_message(event.message)
                 session.settle(event.mid)
             elif isinstance(event, Unheard):
-                self._refused = (
-                    f"the broker lets us hear no orders, no receipts: {event.refusal}: check its access rules"
-                )
+                self._refused = f"the broker lets us hear no orders and receipts: {event.refusal}: see its access rules"
             else:
                 return f"connection to {self._choice.where} ended: {event.reason}"
         return None
