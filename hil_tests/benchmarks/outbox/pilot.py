@@ -14,6 +14,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Self
 
@@ -141,20 +142,21 @@ class Pilot:
             "agent killed a third time": self._kill_agent,
             "centre away, nobody subscribed": self._nobody,
         }
-        duplicates, windows = [], [0.0]
+        known, windows = [], [0.0]
         left, step = self._segments, self._segments // (3 * len(events) + 2)
         for event in events.values():
             left -= 2 * step
             await self._sent_down_to(left)
-            known = whole.centre.counts.duplicates_dropped
+            known.append(whole.centre.counts.duplicates_dropped)
             windows.append(await event() or 0.0)
             left -= step
             await self._sent_down_to(left)
-            duplicates.append(whole.centre.counts.duplicates_dropped - known)
         await self._sent_down_to(_LIVE)
         await asyncio.sleep(_REST_S)
         counts = whole.centre.counts
-        return Hurt(tuple(events), tuple(duplicates), self._lost(last), counts.chain_breaks, max(windows))
+        known.append(counts.duplicates_dropped)
+        duplicates = tuple(after - before for before, after in pairwise(known))
+        return Hurt(tuple(events), duplicates, self._lost(last), counts.chain_breaks, max(windows))
 
     async def _sent_down_to(self, left: int) -> None:
         await self._whole.until(lambda status: _pending(status) <= left, f"{left} left", patience_s=_PATIENCE_S)
