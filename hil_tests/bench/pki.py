@@ -4,11 +4,10 @@ A real site keeps these apart; here one folder holds everybody's. Key files are 
 used, and what is accepted, is left to the broker, the uplink and the centre.
 """
 
-import atexit
 import datetime as dt
 import functools
 import os
-import shutil
+import stat
 import tempfile
 from collections.abc import Iterable
 from contextlib import closing
@@ -108,7 +107,13 @@ def make_site_keys(folder: Path, gateways: Iterable[str] = ("gw-0001",)) -> Site
     What one process wants twice is made once and copied: an authority syncs all that it writes, a test need not wait.
     """
     names = tuple(gateways)
-    shutil.copytree(_made_once(names), folder, dirs_exist_ok=True)
+    for name in ("", *names):
+        (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+        (folder / name).chmod(0o700)
+    for path, (content, mode) in _made_once(names).items():
+        (folder / path).touch(0o600)
+        (folder / path).write_bytes(content)
+        (folder / path).chmod(mode)
     made = {}
     for name in names:
         places = places_of(folder / name, name)
@@ -126,9 +131,16 @@ def make_site_keys(folder: Path, gateways: Iterable[str] = ("gw-0001",)) -> Site
 
 
 @functools.cache
-def _made_once(gateways: tuple[str, ...]) -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="bench-keys-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+def _made_once(gateways: tuple[str, ...]) -> dict[Path, tuple[bytes, int]]:
+    """Give every file of such a folder, by its path in it, with its mode."""
+    with tempfile.TemporaryDirectory(prefix="bench-keys-") as made:
+        folder = Path(made)
+        _make(folder, gateways)
+        files = [path for path in folder.rglob("*") if path.is_file()]
+        return {path.relative_to(folder): (path.read_bytes(), stat.S_IMODE(path.stat().st_mode)) for path in files}
+
+
+def _make(folder: Path, gateways: tuple[str, ...]) -> None:
     ours = make_signing_key(folder / founding.SIGNING, CENTRE_KEY_ID)
     keys = KeySet.of([trusted(ours, CENTRE, CENTRE_EPOCH, CENTRE_ROLES)], revision=1)
     (folder / ca.CENTRE).write_text(keys.to_toml(), "utf-8")
@@ -140,7 +152,6 @@ def _made_once(gateways: tuple[str, ...]) -> Path:
         write_private(folder / "broker.key", key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         for name in gateways:
             enrol(authority, places_of(folder / name, name))
-    return folder
 
 
 def enrol(authority: ca.Authority, places: Places, *, days: float = issue.DAYS) -> None:
