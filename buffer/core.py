@@ -19,9 +19,6 @@ HISTORY_SHARE = 4
 
 SEQUENCE_MAX = (1 << 63) - 1
 
-WITHDRAWN = "withdrawn."
-"""Before a stream's name: the mark that keeps the last number that a withdrawal met."""
-
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,31}")
 
 Pack = Callable[[Place, Sequence[bytes]], bytes]

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 from buffer import losses, segments
-from buffer.core import SEQUENCE_MAX, WITHDRAWN, Core, Pack
+from buffer.core import SEQUENCE_MAX, Core, Pack
 from buffer.errors import StorageError
 from buffer.ledger import Gone
 from buffer.losses import Dropped
+from buffer.marks import WITHDRAWN
 from buffer.segments import Held, Segment, Total
 
 DROPPED = "dropped"

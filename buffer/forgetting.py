@@ -1,7 +1,8 @@
 """What leaves the outbox on purpose: what a consent no longer lets out, what is old, what is no longer wanted here."""
 
 from buffer import aside, retention, segments
-from buffer.core import SEQUENCE_MAX, WITHDRAWN, Core
+from buffer.core import SEQUENCE_MAX, Core
+from buffer.marks import WITHDRAWN
 from buffer.segments import Total
 from buffer.stats import Removed
 

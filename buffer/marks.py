@@ -6,14 +6,22 @@ carries it is deleted.
 """
 
 import json
+import sqlite3
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
-
-from buffer.database import Database
+from typing import Any, Protocol
 
 Value = int | str
+
+
+class Connected(Protocol):
+    """Whatever holds the connection of now."""
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The connection."""
+
 
 EVERY = 32
 """After so many commits they go to their table."""
@@ -23,6 +31,9 @@ LONGEST = 1_500
 
 _WINDOW = 256
 """Among so many of the newest segments the one that carries them is looked for."""
+
+WITHDRAWN = "withdrawn."
+"""Before a stream's name: the mark, of the outbox itself, that keeps the last number that a withdrawal met."""
 
 _NUMBER = ""
 """The mark that numbers the commits that changed any; what a row carries counts if its number is higher."""
@@ -51,7 +62,7 @@ class _State:
 class Marks:
     """The marks of a database, as last committed; what changes them does so within a transaction of the caller's."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Connected) -> None:
         self._disk = database
         values: dict[str, Value] = dict(self._db.execute("SELECT name, value FROM mark").fetchall())
         number = int(values.pop(_NUMBER, 0))
@@ -103,8 +114,12 @@ class Marks:
         """Forget what was noted since: it did not happen."""
         self._state = known
 
+    def shown(self) -> dict[str, Value]:
+        """Give every mark of the callers'."""
+        return {name: value for name, value in self.values.items() if not name.startswith(WITHDRAWN)}
+
     @property
-    def _db(self) -> Any:  # noqa: ANN401
+    def _db(self) -> sqlite3.Connection:
         return self._disk.connection
 
     def _settle(self) -> None:

@@ -14,6 +14,7 @@ from buffer import aside, journal, losses, quota, schema, segments
 from buffer.aside import Aside
 from buffer.errors import StorageError
 from buffer.losses import Dropped
+from buffer.marks import Marks
 from buffer.segments import Segment, Total
 
 _WAIT_S = 1.0
@@ -70,7 +71,12 @@ class Reader:
     def marks(self) -> dict[str, int | str]:
         """Give every mark as last committed."""
         with self._errors():
-            return dict(self._db.execute("SELECT name, value FROM mark").fetchall())
+            return Marks(self).shown()
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The connection, for the parts that look into the file as the outbox does."""
+        return self._db
 
     def streams(self) -> list[Stream]:
         """Give every stream, in the order in which they began."""
@@ -147,8 +153,13 @@ class Reader:
 def _refuse_foreign(path: Path, connection: sqlite3.Connection) -> None:
     if schema.pragma(connection, "application_id") != schema.APPLICATION_ID:
         raise StorageError(f"{path}: is no outbox, or the agent that made it has not finished: start the agent")
-    if schema.pragma(connection, "user_version") > schema.VERSION:
+    version = schema.pragma(connection, "user_version")
+    if version > schema.VERSION:
         raise StorageError(f"{path}: made by a newer version of this program: use that one")
+    if version < schema.VERSION:
+        raise StorageError(
+            f"{path}: made by an older version of this program: start the agent, which brings it up to date"
+        )
 
 
 @contextlib.contextmanager

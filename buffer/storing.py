@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 from buffer import segments
-from buffer.core import WITHDRAWN, Core, Pack, check_name
+from buffer.core import Core, Pack, check_name
 from buffer.errors import Unsealable
 from buffer.journal import Lot, Row
 from buffer.marks import Carrier
@@ -52,7 +52,7 @@ class Storing(Core):
 
     def marks(self) -> dict[str, int | str]:
         """Give every mark as last committed."""
-        return {name: value for name, value in self._marks.values.items() if not name.startswith(WITHDRAWN)}
+        return self._marks.shown()
 
     def waiting(self) -> tuple[str, ...]:
         """Give the streams of which rows wait to be sealed, also those that an earlier configuration had."""

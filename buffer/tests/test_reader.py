@@ -75,3 +75,21 @@ def test_what_is_not_ours_is_refused(path: Path, tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="newer version"), Reader.open(path):
         pass
     assert not list(tmp_path.glob("*unusable*"))
+
+
+def test_marks_are_seen_as_last_committed_whatever_carries_them(path: Path) -> None:
+    """Marks that still travel with a row count too; the outbox' own are not shown."""
+    with closing(Outbox.open(path, quota_pages=64)) as outbox:
+        outbox.commit([], {"line": "standard", "gas": 1})
+        outbox.withdraw("fine")
+        outbox.commit([Row("fine", b"lot", 3, 3, 7, b"payload")], {"gas": 2})
+        with Reader.open(path) as reader:
+            assert reader.marks() == {"line": "standard", "gas": 2} == outbox.marks()
+
+
+def test_an_older_version_is_told_what_to_do(path: Path) -> None:
+    """The reader brings nothing up to date; the agent does."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA user_version = {schema.VERSION - 1}")
+    with pytest.raises(StorageError, match="older version of this program: start the agent"), Reader.open(path):
+        pass
