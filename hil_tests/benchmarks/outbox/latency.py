@@ -27,24 +27,35 @@ def latency(_: Workshop) -> Iterator[Figure]:
     """Tell the median, the 99th percentile and the highest."""
     say(f"readings on their way to the centre, for {_MEASURED_S:.0f} s")
     with tempfile.TemporaryDirectory(prefix="gateway-bench-") as folder:
-        ages = sorted(asyncio.run(_ages(Path(folder))))
+        unsorted, line = asyncio.run(_ages(Path(folder)))
+    ages = sorted(unsorted)
     yield Figure("latency_readings", len(ages), "readings")
     for name, share, goal in (("p50", 0.5, None), ("p99", 0.99, WITHIN_S), ("highest", 1, None)):
         at = min(len(ages) - 1, int(share * len(ages)))
         yield Figure(f"latency_{name}", round(ages[at] / 1000, 2), "s from its time stamp to the centre's store", goal)
+    yield Figure("line_live", round(line / _MEASURED_S), "bytes a second on the line, both ways, TCP, TLS and all")
 
 
-async def _ages(folder: Path) -> list[int]:
-    """Give the age in ms of each reading of the fine tier that came."""
+async def _ages(folder: Path) -> tuple[list[int], int]:
+    """Give the age in ms of each reading of the fine tier that came, and what passed over the line meanwhile."""
     async with Whole(folder, tempo=TEMPO, linky_mode="standard", heartbeat_s=30) as whole:
         await whole.begin()
+        before = await _line(whole)
         seen = await _watched(folder / "centre.db", _MEASURED_S)
-        return [
+        line = await _line(whole) - before
+        ages = [
             seen[decoded.sequence] - read_ms
             for decoded in whole.centre.segments(whole.gateway)
             if decoded.stream == "fine" and decoded.sequence in seen
             for _, read_ms, _, _ in decoded.content.readings()
         ]
+        return ages, line
+
+
+async def _line(whole: Whole) -> int:
+    """Ask the agent for the bytes that its connections have cost."""
+    day = (await whole.status())["link"]["last_24h"]
+    return int(day["sent_bytes"] + day["received_bytes"])
 
 
 async def _watched(database: Path, seconds: float) -> dict[int, int]:
