@@ -16,7 +16,7 @@ from drivers.reading import Reading
 from gateway.app import certifying, status
 from gateway.app.alarms import Alarms
 from gateway.app.answering import Answering
-from gateway.app.birth import birth
+from gateway.app.birth import Births
 from gateway.app.booking import Booking
 from gateway.app.certifying import Configured
 from gateway.app.commanding import Commanding
@@ -24,14 +24,13 @@ from gateway.app.consenting import Consenting
 from gateway.app.devices import Devices, devices
 from gateway.app.freshness import Freshness
 from gateway.app.inbound import Inbound as Centre
-from gateway.app.keeping import Keeping, kept_hours
 from gateway.app.linking import Spooled, books, kept, uplink_settings
 from gateway.app.local import READINGS, Local, Sources
 from gateway.app.meterclock import MeterClock
 from gateway.app.metering import Metering
-from gateway.app.opening import OUTBOX, damage, open_store
-from gateway.app.rebuilding import Rebuilding
+from gateway.app.opening import damage, open_store
 from gateway.app.recording import Recording
+from gateway.app.remembering import Remembering
 from gateway.app.reporting import Reporting
 from gateway.app.retention import Retention
 from gateway.app.speaking import Speaking
@@ -42,11 +41,8 @@ from gateway.clock import SystemClock
 from gateway.commands.journal import Journal
 from gateway.control.events import Events
 from gateway.control.server import ControlServer
-from gateway.counting import reaches
-from gateway.historian import Historian
 from gateway.latest import Latest
 from gateway.notify import Notifier
-from gateway.periods import zone_of
 from gateway.sealing import Signer
 from gateway.uplink.settings import Inbound
 from gateway.uplink.worker import Uplink
@@ -84,20 +80,7 @@ class Agent:
             alarm=lambda kind, text: self._alarms.tell(kind, text),  # noqa: PLW0108 - it comes later
         )
         self._sealing = self._recording.sealing
-        self._zone = zone_of(site.gateway.timezone)
-        reach, hours_kept = reaches(self._channels, self._freshness.channels), kept_hours(site.storage.retention_days)
-        self._historian = Historian(self._zone, reach)
-        self._keeping = Keeping(self._historian, self._store, self._clock, hours_kept=hours_kept)
-        self._rebuilding = Rebuilding(
-            site.storage.directory / OUTBOX,
-            self._store,
-            self._clock,
-            self._zone,
-            reach,
-            hours_kept=hours_kept,
-            settled_s=2 * site.storage.seal_down_s + site.storage.journal_s,
-            given_up=lambda: self._historian.given_up,
-        )
+        self._remembering = Remembering(site, self._channels, self._freshness, self._store, self._clock)
         self._events = Events(boot_ms)
         self._renewing = certifying.renewing(
             site,
@@ -108,11 +91,22 @@ class Agent:
             uplink=lambda: self._uplink,
             alarm=lambda kind, text: self._alarms.tell(kind, text),  # noqa: PLW0108 - it comes later
         )
+        self._births = Births(
+            self._clock,
+            self._voice,
+            epoch=self._store.outbox.epoch,
+            schema=self._recording.schema_id,
+            meters=self._devices.meters,
+            uplink=lambda: self._uplink,
+            boot_nonce=lambda: self._journal.boot_nonce,
+            private=lambda: self._consenting.private(),  # noqa: PLW0108 - it comes later
+            connected=self._connected,
+        )
         self._uplink = Uplink(
             uplink_settings(site),
             Spooled(self._store, self._recording.outgoing.permits),
             self._heard,
-            self._born,
+            self._births.born,
             self._clock,
             identity=self._renewing.showing,
             taken=self._taken,
@@ -136,7 +130,7 @@ class Agent:
             sealing=self._sealing,
             clock=self._clock,
             forget=self._uplink.forget,
-            changed=self._born_anew,
+            changed=self._births.again,
             alarm=self._alarms.tell,
         )
         self._retention = Retention(self._store, self._clock, days=site.storage.retention_days, alarm=self._alarms.tell)
@@ -154,7 +148,7 @@ class Agent:
         self._metering = Metering(
             self._devices,
             self._clock,
-            takes=(self._recording.acquisition.accept, self._historian.accept, self._tell_readings),
+            takes=(self._recording.acquisition.accept, self._remembering.historian.accept, self._tell_readings),
             metered=self._metered,
         )
         self._group: asyncio.TaskGroup | None = None
@@ -210,8 +204,7 @@ class Agent:
                 group.create_task(control.run(), name="control")
                 group.create_task(self._sealing.run(), name="sealing")
                 group.create_task(self._store.watch(), name="damage")
-                group.create_task(self._rebuilding.run(), name="the history made again")
-                group.create_task(self._keeping.run(), name="history")
+                group.create_task(self._remembering.run(), name="history")
                 group.create_task(self._retention.run(), name="retention")
                 group.create_task(self._alarms.run(), name="alarms")
                 group.create_task(self._uplink.run(), name="uplink")
@@ -231,7 +224,7 @@ class Agent:
         with contextlib.suppress(StorageDamaged):  # what is wrong ends the process: all is let go of first
             await self._sealing.end()
             await self._alarms.end()
-            await self._keeping.flush(whole=True)
+            await self._remembering.keeping.flush(whole=True)
         await self._devices.close()
         await self._journal.close()
         self._store.close()
@@ -261,35 +254,16 @@ class Agent:
         else:
             self._configured.take(message.payload)
 
+    def _connected(self) -> None:
+        self._answering.connected()
+        self._timing.connected()
+
     def _taken(self, ranges: Mapping[str, Sequence[tuple[int, int]]]) -> None:
         self._booking.taken(ranges)
 
     def _spawn(self, work: Coroutine[object, object, None]) -> None:
         if self._group is not None:
             self._group.create_task(work)
-
-    def _born(self) -> bytes:
-        """Give the birth for a new connection, on which all that is unreceipted goes out again."""
-        self._answering.connected()
-        self._timing.connected()
-        return self._birth()
-
-    def _born_anew(self) -> None:
-        """Let the birth that the broker keeps say what may be said now."""
-        if self._uplink.connected:
-            self._uplink.publish("state", self._birth())
-
-    def _birth(self) -> bytes:
-        return self._voice.birth(
-            birth(
-                self._clock,
-                boot_nonce=self._journal.boot_nonce,
-                epoch=self._store.outbox.epoch,
-                schema=self._recording.schema_id,
-                meters=self._devices.meters,
-                private=self._consenting.private(),
-            )
-        )
 
     def _local(self) -> Local:
         return Local(
@@ -305,8 +279,8 @@ class Agent:
                 commanding=self._commanding,
                 events=self._events,
                 clock=self._clock,
-                zone=self._zone,
-                fresh=self._keeping.flush,
+                zone=self._remembering.zone,
+                fresh=self._remembering.keeping.flush,
                 more=(
                     *self._consenting.routes(),
                     self._retention.route(),
@@ -331,7 +305,7 @@ class Agent:
             trusting=self._trusting,
             renewing=self._renewing,
             centre=self._centre,
-            remembering=lambda: status.history(self._keeping, self._historian, self._rebuilding),
+            remembering=self._remembering.status,
         )
 
 
