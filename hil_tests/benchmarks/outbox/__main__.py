@@ -25,11 +25,12 @@ PARTS: dict[str, Callable[[Workshop], Iterable[Figure]]] = {
     "cost": stores.cost,
     "device": stores.device,
     "latency": latency.latency,
+    "storage": faults.storage,
     "spool": stores.spool,
     "drain": drain.drain,
-    "faults": faults.faults,
+    "way": faults.way,
 }
-_LONG = frozenset({"spool", "drain", "faults"})
+_LONG = frozenset({"spool", "drain", "way"})
 """What needs the long backlog, which is filled beside all that comes before."""
 
 

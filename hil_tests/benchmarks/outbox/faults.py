@@ -19,33 +19,16 @@ from hil_tests.benchmarks.outbox.workshop import Workshop, say
 
 WINDOW_S, DUPLICATES = 10, 100
 
-_KILLS, _CUTS, _SEED = 20, 20, 7
+_KILLS, _CUTS, _SEED = 60, 40, 7
 _FULL = (
     test_full.test_a_full_disk_harms_nothing_that_was_committed,
     test_full.test_a_full_disk_while_sealing_keeps_the_rows_and_the_number,
 )
 
 
-def faults(shop: Workshop) -> Iterator[Figure]:
-    """Tell trials and what was lost in them."""
-    yield from _storage(shop.folder)
-    filling = shop.filling
-    full = filling.done()
-    say("the way of a backlog is hurt: agent, broker and centre are killed or away in turn")
-    with tempfile.TemporaryDirectory(prefix="gateway-bench-") as folder:
-        hurt = asyncio.run(_hurt(Path(folder), filling.folder, full.segments))
-    yield Figure("way_hurt", len(hurt.events), f"times: {', '.join(hurt.events)}")
-    yield Figure("way_hurt_lost", hurt.lost, "segments of the backlog, and holes", 0)
-    yield Figure("way_hurt_chain_breaks", hurt.chain_breaks, "breaks", 0)
-    told = ", ".join(map(str, hurt.duplicates))
-    yield Figure(
-        "way_hurt_duplicates", max(hurt.duplicates), f"segments twice at most for an event ({told})", DUPLICATES
-    )
-    window = "s, age at a kill of the oldest reading that was not on the disk"
-    yield Figure("killed_window", round(hurt.window_s, 1), window, WINDOW_S)
-
-
-def _storage(folder: Path) -> Iterator[Figure]:
+def storage(shop: Workshop) -> Iterator[Figure]:
+    """Tell trials, and what was lost in them."""
+    folder = shop.folder
     say(f"a writer is killed {_KILLS} times")
     yield Figure("kill_trials", _KILLS, "kills at any moment")
     yield Figure(
@@ -67,6 +50,24 @@ def _storage(folder: Path) -> Iterator[Figure]:
         for cut in test_cut.cuts(folder / name, _CUTS, _SEED, *options):
             broken += len(test_cut.faults(cut.image, folder / f"{name}-look", cut.watch))
         yield Figure(f"{name}_broken", broken, f"promises, {_CUTS} cuts", goal, at_least=at_least)
+
+
+def way(shop: Workshop) -> Iterator[Figure]:
+    """Tell what became of a backlog whose way was hurt."""
+    filling = shop.filling
+    full = filling.done()
+    say("the way of a backlog is hurt: agent, broker and centre are killed or away in turn")
+    with tempfile.TemporaryDirectory(prefix="gateway-bench-") as folder:
+        hurt = asyncio.run(_hurt(Path(folder), filling.folder, full.segments))
+    yield Figure("way_hurt", len(hurt.events), f"times: {', '.join(hurt.events)}")
+    yield Figure("way_hurt_lost", hurt.lost, "segments of the backlog, and holes", 0)
+    yield Figure("way_hurt_chain_breaks", hurt.chain_breaks, "breaks", 0)
+    told = ", ".join(map(str, hurt.duplicates))
+    yield Figure(
+        "way_hurt_duplicates", max(hurt.duplicates), f"segments twice at most for an event ({told})", DUPLICATES
+    )
+    window = "s, age at a kill of the oldest reading that was not on the disk"
+    yield Figure("killed_window", round(hurt.window_s, 1), window, WINDOW_S)
 
 
 def _broken(trial: Callable[[], object]) -> int:
