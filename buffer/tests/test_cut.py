@@ -23,7 +23,7 @@ from buffer.tests.writer import QUOTA
 
 pytestmark = pytest.mark.skipif(card.why_not() is not None, reason=str(card.why_not()))
 
-CUTS = 20
+CUTS = 12
 CUTS_SOAK = 60
 GENERATIONS_SOAK = 6
 """A soak goes on from what a cut has left, so often."""
