@@ -2,8 +2,9 @@
 
 Numbers alone are rolled up: a text is an event, and a suspect value is no value. Of an index it also notes where it
 jumped, and of every channel how many minutes its word covers. Minutes are those of UTC. Until the clock is known,
-minutes of boot time are held, and placed once it is, half a minute off at most. What is held is bounded: where there is
-too much, the oldest goes, from the page's charts alone; the journal has every reading.
+minutes of boot time are held, and placed once it is: by their last reading, so up to a minute late, but never before
+what was read before. What is held is bounded: where there is too much, the oldest goes, from the page's charts alone;
+the journal has every reading.
 """
 
 from collections.abc import Mapping, Sequence
@@ -51,6 +52,7 @@ class Historian:
         self._offset_ms: int | None = None
         self._open: dict[int, dict[str, _Open]] = {}
         self._held: dict[int, dict[str, _Open]] = {}
+        self._last_ms: dict[int, int] = {}
         self._placed: list[Minute] = []
         self.given_up = 0
         """Rollups that were lost because neither clock nor disk came in time."""
@@ -70,6 +72,8 @@ class Historian:
         rows = self._open.get(minute)
         if rows is None:
             rows = self._open[minute] = {}
+        if self._offset_ms is None:
+            self._last_ms[minute] = max(readings[-1].boot_ms, self._last_ms.get(minute, 0))
         for reading in readings:
             value = reading.value
             if value.__class__ is not int or reading.quality == Quality.SUSPECT:
@@ -115,8 +119,8 @@ class Historian:
         if correlation is not None and known:
             self._offset_ms = correlation.utc_ms - correlation.boot_ms
             for minute in sorted(self._held):
-                middle_ms = min(now_ms, minute * MINUTE_MS + MINUTE_MS // 2)  # of the minute that runs: not the future
-                self._place(correlation.utc_ms_at(middle_ms) // MINUTE_MS, self._held.pop(minute))
+                self._place(correlation.utc_ms_at(self._last_ms[minute]) // MINUTE_MS, self._held.pop(minute))
+            self._last_ms.clear()
         self._give_up()
         return list(self._placed)
 
@@ -154,7 +158,9 @@ class Historian:
     def _give_up(self) -> None:
         held = sum(map(len, self._held.values()))
         while held > MOST_HELD:
-            gone = len(self._held.pop(min(self._held)))
+            oldest = min(self._held)
+            del self._last_ms[oldest]
+            gone = len(self._held.pop(oldest))
             held -= gone
             self.given_up += gone
         over = len(self._placed) - MOST_HELD

@@ -97,8 +97,8 @@ async def test_the_history_survives_the_end_of_the_agent(tmp_path: Path) -> None
         await whole.until(lambda status: status["clock"]["trusted"], "a trusted clock")
         await whole.until(lambda status: status["history"]["made_again"] is None, "the history made again")
         again = await ask(whole, f"/v1/history/{EAST}")
-        # What came before the clock was known had been placed to half a minute; the clock records place it exactly.
-        assert 0 <= again["rows"][0][0] - found["rows"][0][0] <= 60
+        # What came before the clock was known had been placed a minute late at most; clock records place it exactly.
+        assert abs(again["rows"][0][0] - found["rows"][0][0]) <= 60
         assert again["rows"][0][3] == found["rows"][0][3]
         assert (await ask(whole, f"/v1/history/{EAST}?resolution=day"))["rows"][-1][1] == values[0]
         alarms = await _alarms(whole)

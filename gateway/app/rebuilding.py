@@ -40,6 +40,7 @@ ROUND_S = 0.5
 RESTS = 9
 AGAIN_S = 60.0
 _HOUR_MS = 3_600_000
+_EVER_MS = 1 << 62
 _UTC = Correlation(bytes(16), 0, 0, 0, "placed")
 """On this scale boot time is UTC: what is placed needs no clock."""
 
@@ -68,6 +69,7 @@ class _Round:
     """What one round has found, and where the next one goes on; None: nowhere."""
 
     minutes: list[Minute] = field(default_factory=list)
+    cut: list[Minute] = field(default_factory=list)
     place: Place | None = None
 
 
@@ -100,9 +102,11 @@ class Rebuilding:
         self._given_up = given_up
         self._started_ms = clock.boot_ms()
         self._since_ms: int | None = None
+        self._until_ms: int | None = None
+        self._known: dict[str, tuple[int, int]] = {}
         self._upto: dict[str, int] = {}
         self._historian = Historian(zone, reaches)
-        self.place: Place | None = None
+        self.place = self._begin()
         """How far a history that was lost is made again, None where none was."""
 
     async def run(self) -> None:
@@ -112,7 +116,7 @@ class Rebuilding:
         while True:
             known, lost = self._clock.correlation(), self._given_up()
             if known is not None and lost > seen:
-                seen, self._since_ms = lost, known.utc_ms_at(self._started_ms)
+                seen, self._since_ms, self._until_ms = lost, known.utc_ms_at(self._started_ms), None
                 self._upto.clear()
                 await self._work(Place("", 0))
             await asyncio.sleep(AGAIN_S)
@@ -120,15 +124,16 @@ class Rebuilding:
     async def recover(self) -> None:
         """Make it again if it is lost, else fill in what came after its newest minute."""
         settled_at = time.monotonic() + self._settled_s
-        place = self._begin()
+        place = self.place
+        self._known = await self._newest()
         if place is not None:
             log.warning("the history is empty: it is made again from the segments that are kept")
-            self.place = place
             await self._note(f"{place.stream} {place.sequence}")
-        elif (newest := await self._newest_ms()) is not None:
-            self._since_ms = newest
+        elif self._known:
+            self._since_ms = max(minute for minute, _ in self._known.values()) * MINUTE_MS
         else:
             return
+        self._until_ms = await self._began_at()
         await self._work(place or Place("", 0))
         await asyncio.sleep(max(0, settled_at - time.monotonic()))
         await self._work(Place("", 0))
@@ -136,14 +141,19 @@ class Rebuilding:
             await self._note(DONE)
         self.place = None
 
-    async def _newest_ms(self) -> int | None:
-        """Give the newest minute of all, None where there is none, or it cannot be read."""
+    async def _newest(self) -> dict[str, tuple[int, int]]:
+        """Give the newest minute of each channel, none where it cannot be read."""
         try:
-            newest = await self._store.call(self._store.outbox.history.newest)
+            return await self._store.call(self._store.outbox.history.newest)
         except StorageError as error:
             log.warning("history: %s", error)
-            return None
-        return max((minute for minute, _ in newest.values()), default=0) * MINUTE_MS or None
+            return {}
+
+    async def _began_at(self) -> int:
+        """Wait until the time is known, and give when this process began: what is read since, the historian has."""
+        while (known := self._clock.correlation()) is None:  # noqa: ASYNC110 - a clock is asked, it does not tell
+            await asyncio.sleep(1)
+        return known.utc_ms_at(self._started_ms)
 
     async def _work(self, begin: Place) -> None:
         """Do all that there is, from `begin` on."""
@@ -180,14 +190,18 @@ class Rebuilding:
 
     async def _next(self, place: Place) -> Place | None:
         """Do some work from `place` on, and give where to go on."""
-        known = self._clock.correlation()
-        if known is None:  # what is older than is kept cannot be told yet
-            await asyncio.sleep(1)
-            return place
-        hours_from = known.utc_ms_at(self._clock.boot_ms()) // _HOUR_MS - self._hours_kept
+        since_start_ms = self._clock.boot_ms() - self._started_ms
+        hours_from = (await self._began_at() + since_start_ms) // _HOUR_MS - self._hours_kept
         found = await asyncio.to_thread(self._look, place)
-        await self._store.call(self._store.outbox.history.fill, found.minutes, hours_from=hours_from)
+        history = self._store.outbox.history
+        await self._store.call(history.fill, found.minutes, hours_from=hours_from)
+        await self._store.call(history.add, found.cut)
         return found.place
+
+    def _is_cut(self, minute: Minute) -> bool:
+        """Tell whether this process began within that minute, and has but the later part of it."""
+        known, _ = self._known.get(minute.channel, (0, 0))
+        return self._until_ms is not None and known < minute.minute == self._until_ms // MINUTE_MS
 
     def _look(self, place: Place) -> _Round:
         """Roll up some segments behind `place`."""
@@ -202,23 +216,29 @@ class Rebuilding:
                 if stream not in self._upto and _comes_before(stream, place.stream):
                     self._upto[stream] = last[stream]  # an earlier process has done it
                 for part in kept.parts(stream, start_ms=self._since_ms, after=self._upto.get(stream, 0)):
-                    found.minutes += self._rolled_up(part)
+                    self._take(found, stream, self._rolled_up(part))
                     self._upto[stream] = part.sequence
                     found.place = Place(stream, part.sequence, last[stream])
                     if time.monotonic() >= until:
                         return found
-                found.minutes += self._taken(0, whole=True)
+                self._take(found, stream, self._taken(0, whole=True))
                 self._historian = Historian(self._zone, self._reaches)
         found.place = None
         return found
 
+    def _take(self, found: _Round, stream: str, minutes: list[Minute]) -> None:
+        """Put minutes to what was found; of the finest tier, those that are to be joined to what is there apart."""
+        for each in minutes:
+            is_cut = stream.partition(".")[0] == TIERS[0] and self._is_cut(each)
+            (found.cut if is_cut else found.minutes).append(each)
+
     def _rolled_up(self, part: Part) -> list[Minute]:
         """Give the minutes that are whole with this segment; what no clock record places stands nowhere."""
-        since = self._since_ms or 0
+        since, until = self._since_ms or 0, self._until_ms or _EVER_MS
         placed = (
             _Read(each.channel, each.value, each.placed.utc_ms, each.quality)
             for each in part.values
-            if each.placed and each.placed.utc_ms >= since
+            if each.placed and since <= each.placed.utc_ms < until
         )
         newest = 0
         self._historian.take(0, _UTC)

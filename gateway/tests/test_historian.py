@@ -75,7 +75,7 @@ def test_texts_suspect_values_and_what_no_sum_holds_are_left_out(historian: Hist
 
 
 def test_nothing_is_dated_before_the_clock_is_known() -> None:
-    """What is read under boot time alone waits, and is placed by the correlation, half a minute off at most."""
+    """What is read under boot time alone waits, and is placed by the correlation, a minute late at most."""
     historian = Historian(PARIS)
     put(historian, [(-600_000, 1), (-30_000, 2)])
     assert historian.take(BOOT, None) == []
@@ -85,6 +85,21 @@ def test_nothing_is_dated_before_the_clock_is_known() -> None:
         (MINUTE - 10, 1),
         (MINUTE - 1, 2),
     ]
+
+
+def test_what_waited_for_the_clock_never_comes_before_what_was_read_before() -> None:
+    """An index of a new start, placed before the last one of the old, would look like a meter that was changed."""
+    for second in range(0, 60, 7):
+        historian = Historian(PARIS, REACHES)
+        historian.resume({"linky.east": (MINUTE, 100)})
+        start_ms = BOOT + 10 * MINUTE_MS + 1_000 * second
+        for after_ms in range(0, 90_000, 5_000):
+            historian.accept([Reading(INDEX, 101 + after_ms, start_ms + after_ms)])
+        known = Correlation(bytes(16), start_ms, MINUTE * MINUTE_MS + 50_000, 10, "centre")
+        found = historian.take(start_ms + 90_000, known, whole=True)
+        assert [each.minute for each in found] == sorted(each.minute for each in found)
+        assert found[0].minute >= MINUTE
+        assert all(each.joint is each.inside is None for each in found)
 
 
 def test_nothing_is_placed_in_the_future() -> None:
