@@ -71,7 +71,7 @@ one_architecture() {
     install -D -m 644 systemd/timesyncd.conf "$root/usr/lib/systemd/timesyncd.conf.d/50-building-gateway.conf"
     install -m 644 systemd/udev.rules "$root/usr/lib/udev/rules.d/60-building-gateway.rules"
     install -m 644 config/example.toml "$root/usr/share/building-gateway/site.example.toml"
-    install -m 644 docs/installer.md docs/door.md CHANGELOG.md "$root/usr/share/doc/building-gateway/"
+    install -m 644 docs/installer.md docs/door.md docs/missing-data.md CHANGELOG.md "$root/usr/share/doc/building-gateway/"
     install -m 644 LICENSE "$root/usr/share/doc/building-gateway/copyright"
     install -m 755 systemd/package/debian/{postinst,prerm,postrm} "$root/DEBIAN/"
     sed -e "s/@VERSION@/$version/" -e "s/@ARCHITECTURE@/$architecture/" \
