@@ -12,10 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from buffer import renewal, schema
-from buffer.errors import StorageError, StorageFull
+from buffer.errors import StorageDamaged, StorageError, StorageFull
 
 CHECKPOINT_FRAMES = 100
 """Pages in the WAL from which on it is carried over into the database: one that wraps early spares the card."""
+
+MOST_RENEWALS = 3
+"""Times in a row that a copy may fail on a card that took the first bytes of it."""
 
 _FRAMES = struct.Struct("=16xI")
 """Where the WAL's index (PATH-shm) tells the number of its frames, https://sqlite.org/walformat.html#walidxfmt."""
@@ -32,6 +35,7 @@ class Database:
         """How often the database was made anew after a write that failed."""
         self._connection: sqlite3.Connection | None = connection
         self._is_suspect = False
+        self._failed_renewals = 0
         self._is_open = False
         self._counted: StorageError | None = None
 
@@ -47,8 +51,8 @@ class Database:
         if self._is_suspect:
             with contextlib.suppress(StorageError), self.errors("closing"):
                 self._renew()
-        if self._connection is not None:
-            self._connection.close()
+        with contextlib.suppress(StorageError):
+            self.connection.close()
 
     @contextlib.contextmanager
     def transaction(self, doing: str) -> Iterator[None]:
@@ -116,15 +120,32 @@ class Database:
             return CHECKPOINT_FRAMES
 
     def _renew(self) -> None:
-        """Make the database anew; where there is no room for a second one, go on with the one there is."""
+        """Make the database anew; where there is no room for a second one, or it fails again and again, use this one.
+
+        A card that takes a little and never a whole copy is better than none.
+        """
         with contextlib.suppress(StorageFull):
-            old = self.connection
-            renewal.copy(old, self.path)
-            renewal.displace(self.path)
-            self._connection = None
-            old.close()
-            self.renewals += 1
+            renewal.probe(self.path)
+            if self._copied():
+                old = self.connection
+                renewal.displace(self.path)
+                self._connection = None
+                old.close()
+                self.renewals += 1
+        self._failed_renewals = 0
         self._is_suspect = False
+
+    def _copied(self) -> bool:
+        try:
+            renewal.copy(self.connection, self.path)
+        except (StorageDamaged, StorageFull):
+            raise
+        except StorageError:
+            self._failed_renewals += 1
+            if self._failed_renewals < MOST_RENEWALS:
+                raise
+            return False
+        return True
 
     @contextlib.contextmanager
     def errors(self, doing: str) -> Iterator[None]:

@@ -4,13 +4,32 @@ The copy is whole and synced before it takes the place of the other; a cut in be
 `rescue.settle` decides at the next start.
 """
 
+import errno
 import os
 import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
 
 from buffer import rescue, schema
-from buffer.errors import StorageDamaged, StorageError
+from buffer.errors import StorageDamaged, StorageError, StorageFull
+
+_PROBE_BYTES = 1 << 16
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+
+
+def probe(path: Path) -> None:
+    """Try whether the card takes some bytes at all, before much is copied; raise StorageError."""
+    target = rescue.copy_of(path)
+    try:
+        with target.open("wb") as file:
+            file.write(bytes(_PROBE_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        kind = StorageFull if error.errno in _NO_ROOM else StorageError
+        raise kind(f"{path}: {error.strerror} while being made anew: check the disk") from error
+    finally:
+        _discard(path)
 
 
 def copy(connection: sqlite3.Connection, path: Path) -> None:
