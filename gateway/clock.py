@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 from uuid import UUID
 
-from gateway.adjtimex import WallClock, wall_clock
+from gateway.adjtimex import Kernel, WallClock
 
 DRIFT_PPM = 50
 """How far a crystal may run away while nothing corrects it, where nobody has said otherwise."""
@@ -94,11 +94,11 @@ class SystemClock:
     While there is neither, a meter's clock, which is `provisional`.
     """
 
-    def __init__(self, *, drift_ppm: int = DRIFT_PPM, wall: Callable[[], WallClock | None] = wall_clock) -> None:
+    def __init__(self, *, drift_ppm: int = DRIFT_PPM, wall: Callable[[], WallClock | None] | None = None) -> None:
         """Ask `wall` for the kernel's word; no setting of the product gives another one."""
         self._boot_id = UUID(Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()).bytes
         self._drift_ppm = drift_ppm
-        self._wall = wall
+        self._wall = wall or Kernel().ask
         self._replied: Correlation | None = None
         self._kernel: Correlation | None = None
         self._metered: Correlation | None = None

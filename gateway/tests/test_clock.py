@@ -1,6 +1,8 @@
 """Boot time never jumps; wall time is a correlation with a bound, and the better one counts."""
 
+import os
 import time
+from pathlib import Path
 
 import pytest
 
@@ -243,7 +245,27 @@ def test_a_kernel_that_is_not_synchronised_says_nothing(state: int, status: int)
     assert adjtimex.uncertainty(timex(status=status), state) is None
 
 
-def test_the_kernel_answers_this_machine() -> None:
+def test_where_the_kernel_may_not_be_asked_the_stamp_tells(tmp_path: Path) -> None:
+    """Timesyncd's stamp counts once, by its age; absent, of the future, or seen before, nothing is said."""
+    stamp = tmp_path / "synchronized"
+    kernel = adjtimex.Kernel(stamp, asked=lambda _: -1)
+    assert kernel.ask() is None
+    stamp.touch()
+    told = kernel.ask()
+    assert told is not None
+    assert 601 <= told.uncertainty_ms < 700
+    assert kernel.ask() is None
+    an_hour_ago = time.time() - 3_600
+    os.utime(stamp, (an_hour_ago, an_hour_ago))
+    told = kernel.ask()
+    assert told is not None
+    assert 601 + 1_800 <= told.uncertainty_ms < 2_600
+    tomorrow = time.time() + 86_400
+    os.utime(stamp, (tomorrow, tomorrow))
+    assert kernel.ask() is None
+
+
+def test_the_kernel_answers_this_machine(tmp_path: Path) -> None:
     """The kernel is asked for real (adjtimex): the time with its bound, or the word that it is not known."""
-    told = adjtimex.wall_clock()
+    told = adjtimex.Kernel(tmp_path / "none").ask()
     assert told is None or (told.uncertainty_ms >= 1 and abs(told.utc_ms - time.time() * 1000) < 60_000)
