@@ -40,6 +40,7 @@ class Core:
         self._drop_first = tuple(drop_first)
         self.moved_aside = None if aside is None else aside.path
         self.rescued = aside is not None and aside.rescued
+        self.lost_at_start = 0 if aside is None else aside.lost
         self.epoch: bytes = connection.execute("SELECT epoch FROM identity").fetchone()[0]
         self._marks = Marks(database)
         self._journal = Journal(database)

@@ -14,10 +14,14 @@ _PART_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """Where an unusable database is now; with `rescued`, all that it held is in use again, but the history."""
+    """Where an unusable database is now; with `rescued`, all that it held is in use again, but the history.
+
+    And but `lost` segments, which could not be read any more.
+    """
 
     path: Path
     rescued: bool
+    lost: int = 0
 
 
 def answers(path: Path) -> bool:

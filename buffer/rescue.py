@@ -1,11 +1,14 @@
-"""What is taken out of a damaged database: every table but some, where only those are damaged.
+"""What is taken out of a damaged database: every table but some; of those with many rows all that can be read.
 
 The copy is made beside the file and takes its place once it is whole; a cut in the midst leaves one or the other.
 """
 
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from pathlib import Path
+
+from buffer import salvage
 
 
 def settle(path: Path) -> None:
@@ -25,33 +28,56 @@ def discard(path: Path) -> None:
         copy_of(path).with_name(copy_of(path).name + suffix).unlink(missing_ok=True)
 
 
-def rescue(path: Path, *, made_by: str, without: str) -> Path | None:
-    """Copy every table whose name does not begin with `without`, and give the copy; None where one of them is damaged.
+def rescue(path: Path, *, made_by: str, without: str, in_part: Sequence[str]) -> tuple[Path, int] | None:
+    """Copy every table whose name does not begin with `without`; give the copy, and how many segments are lost.
 
-    `made_by` makes the tables, empty or with rows that are replaced, in a new database. Nothing is changed at `path`.
+    Of the tables `in_part` what can be read is copied; None where another one is damaged. `made_by` makes the tables,
+    empty or with rows that are replaced, in a new database. Nothing is changed at `path`.
     """
     copy = copy_of(path)
+    lost = 0
     try:
-        with closing(sqlite3.connect(copy, isolation_level=None)) as connection:
+        # Two connections: one that has met damage refuses to write, also elsewhere.
+        with (
+            closing(sqlite3.connect(copy, isolation_level=None)) as connection,
+            closing(sqlite3.connect(path, isolation_level=None)) as damaged,
+        ):
             connection.executescript(f"BEGIN; {made_by} COMMIT;")
-            connection.execute("ATTACH ? AS damaged", (str(path),))
             tables = [
                 name
-                for (name,) in connection.execute("SELECT name FROM main.sqlite_schema WHERE type = 'table'").fetchall()
+                for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
                 if not name.startswith(without)
             ]
             connection.execute("BEGIN")
-            for name in tables:
-                if connection.execute(f"PRAGMA damaged.integrity_check({name})").fetchall() != [("ok",)]:
-                    raise sqlite3.DatabaseError(f"{name} is damaged")
-                connection.execute(f"DELETE FROM main.{name}")  # noqa: S608 - a name of ours
-                connection.execute(f"INSERT INTO main.{name} SELECT * FROM damaged.{name}")  # noqa: S608 - a name of ours
+            holes = {name: _copy_table(damaged, connection, name, in_part) for name in tables}
+            lost = salvage.record(connection, holes["segment"])
             connection.execute("COMMIT")
     except (sqlite3.Error, UnicodeDecodeError):
         with suppress(OSError):
             copy.unlink(missing_ok=True)
         return None
-    return copy
+    return copy, lost
+
+
+def _copy_table(
+    damaged: sqlite3.Connection, connection: sqlite3.Connection, name: str, in_part: Sequence[str]
+) -> list[tuple[int, int | None]]:
+    """Copy a table; give where rows of it are missing."""
+    connection.execute(f"DELETE FROM {name}")  # noqa: S608 - a name of ours
+    if not _is_sound(damaged, name):
+        if name not in in_part:
+            raise sqlite3.DatabaseError(f"{name} is damaged")
+        return salvage.copy(damaged, connection, name)
+    for row in damaged.execute(f"SELECT * FROM {name}"):  # noqa: S608 - a name of ours
+        connection.execute(f"INSERT INTO {name} VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608 - a name of ours
+    return []
+
+
+def _is_sound(damaged: sqlite3.Connection, name: str) -> bool:
+    try:
+        return damaged.execute(f"PRAGMA integrity_check({name})").fetchall() == [("ok",)]
+    except (sqlite3.DatabaseError, UnicodeDecodeError):
+        return False
 
 
 def copy_of(path: Path) -> Path:

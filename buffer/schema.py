@@ -13,7 +13,7 @@ from pathlib import Path
 from buffer import rescue, tables
 from buffer.errors import StorageDamaged, StorageError, StorageFull
 from buffer.moving import Moved, answers, move_aside
-from buffer.tables import APPLICATION_ID, HISTORY_VERSION, PAGE_BYTES, VERSION, pragma
+from buffer.tables import APPLICATION_ID, HISTORY_VERSION, LOSSES_VERSION, PAGE_BYTES, VERSION, pragma
 
 __all__ = ["APPLICATION_ID", "PAGE_BYTES", "VERSION", "Moved", "open_database", "pragma", "storage_error"]
 
@@ -176,14 +176,18 @@ def _replace(path: Path) -> Moved:
     rescued = _rescued(path)
     aside = move_aside(path)
     if rescued is not None:
+        copy, lost = rescued
         with contextlib.suppress(OSError):
-            rescued.replace(path)
-            return Moved(aside, rescued=True)
+            copy.replace(path)
+            return Moved(aside, rescued=True, lost=lost)
     return Moved(aside, rescued=False)
 
 
-def _rescued(path: Path) -> Path | None:
-    """Make a sound database of all but the history; None where more is wrong than that."""
+def _rescued(path: Path) -> tuple[Path, int] | None:
+    """Make a sound database of all but the history and rows that are damaged themselves; None where that cannot be.
+
+    Give also how many segments are lost.
+    """
     try:
         with closing(sqlite3.connect(path, isolation_level=None)) as damaged:
             version = pragma(damaged, "user_version")
@@ -192,13 +196,14 @@ def _rescued(path: Path) -> Path | None:
                 return None
         numbers = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {version};"
         made_by = f"{''.join(tables.MIGRATIONS[:version])} {numbers}"
-        copy = rescue.rescue(path, made_by=made_by, without="history_")
-        if copy is not None:
-            with closing(sqlite3.connect(copy, isolation_level=None)) as connection:
+        in_part = ("segment", "journal", "aside") if version >= LOSSES_VERSION else ()
+        rescued = rescue.rescue(path, made_by=made_by, without="history_", in_part=in_part)
+        if rescued is not None:
+            with closing(sqlite3.connect(rescued[0], isolation_level=None)) as connection:
                 _check(connection)
     except (sqlite3.Error, UnicodeDecodeError, _UnusableError):
         return None
-    return copy
+    return rescued
 
 
 def _set_up(connection: sqlite3.Connection) -> None:

@@ -84,6 +84,9 @@ VERSION = len(MIGRATIONS)
 HISTORY_VERSION = 2
 """The first version that has a history."""
 
+LOSSES_VERSION = 3
+"""The first version that can say of segments that they are lost to damage."""
+
 
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring a database up to date; one that is empty is made."""

@@ -95,9 +95,9 @@ def test_a_name_that_is_no_text_any_more_is_damage_of_the_history_alone(tmp_path
         _whole(outbox)
 
 
-@pytest.mark.parametrize("table", ["segment", "journal", "stream", "mark"])
+@pytest.mark.parametrize("table", ["stream", "mark", "dropped"])
 def test_where_more_is_damaged_nothing_is_made_up(tmp_path: Path, table: str) -> None:
-    """With a page of the outbox itself spoilt as well, all begins anew."""
+    """With a page of what numbers, marks or losses are in spoilt as well, all begins anew."""
     path = tmp_path / "outbox.db"
     epoch = _filled(path)
     for each in (_pages(path, "history_hour")[0], _pages(path, table)[0]):
@@ -106,6 +106,75 @@ def test_where_more_is_damaged_nothing_is_made_up(tmp_path: Path, table: str) ->
         assert outbox.moved_aside is not None
         assert (outbox.rescued, outbox.epoch == epoch) == (False, False)
         assert outbox.pending(limit=10) == []
+
+
+def _what_became_of_each(outbox: Outbox) -> dict[int, str]:
+    """Say of each number of the stream whether it is there, or told as lost."""
+    found = {each.sequence: "there" for each in outbox.pending(limit=1000)}
+    for each in outbox.unreported():
+        assert each.reason == "damage"
+        told = range(each.first_sequence, each.last_sequence + 1)
+        assert not found.keys() & set(told)
+        found |= dict.fromkeys(told, "told")
+    return found
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_what_can_be_read_of_the_segments_goes_on_and_the_rest_is_told(tmp_path: Path, seed: int) -> None:
+    """Whichever pages are spoilt, epoch and numbers stay, every segment is there or told as lost, and few are lost."""
+    path = tmp_path / "outbox.db"
+    epoch = _filled(path)
+    pages = _pages(path, "segment")
+    rng = random.Random(seed)
+    spoilt = rng.sample(pages, rng.choice((1, 1, 1, 2, 4)))
+    for page in spoilt:
+        _spoil(path, page)
+    with closing(open_outbox(path)) as outbox:
+        assert (outbox.rescued, outbox.epoch) == (True, epoch)
+        assert 0 < outbox.lost_at_start <= 4 * len(spoilt)
+        assert outbox.stats().dropped_segments == outbox.lost_at_start
+        outbox.resend(outbox.epoch, "fine", 1, 5)
+        became = _what_became_of_each(outbox)
+        assert sorted(became) == list(range(1, ROWS // 4 + 1))
+        assert list(became.values()).count("told") == outbox.lost_at_start
+        segment = outbox.seal("fine", pack)
+        assert segment is not None
+        assert (segment.sequence, numbers([segment])) == (ROWS // 4 + 1, [ROWS + 1])
+        for each in outbox.unreported():
+            outbox.report(each, pack)
+    with closing(open_outbox(path)) as outbox:
+        assert (outbox.moved_aside, outbox.lost_at_start) == (None, 0)
+
+
+def test_a_spoilt_index_costs_nothing(tmp_path: Path) -> None:
+    """Where the rows themselves are sound all of them go on."""
+    path = tmp_path / "outbox.db"
+    _filled(path)
+    with closing(sqlite3.connect(path)) as connection:
+        (page,) = connection.execute("SELECT pageno FROM dbstat WHERE name = 'segment_by_state'").fetchone()
+    _spoil(path, page)
+    with closing(open_outbox(path)) as outbox:
+        assert (outbox.rescued, outbox.lost_at_start) == (True, 0)
+        _whole(outbox)
+
+
+def test_rows_that_cannot_be_read_are_lost_with_what_stands_on_them(tmp_path: Path) -> None:
+    """A spoilt page of the journal costs its rows, and those behind it in their lot are set aside; others are not."""
+    path = tmp_path / "outbox.db"
+    with closing(open_outbox(path)) as outbox:
+        outbox.commit([row(number, b"a", size=900) for number in range(1, 41)])
+        outbox.commit([row(41, b"b")])
+        epoch = outbox.epoch
+    pages = _pages(path, "journal")
+    _spoil(path, pages[len(pages) // 2])
+    with closing(open_outbox(path)) as outbox:
+        assert (outbox.rescued, outbox.epoch) == (True, epoch)
+        first, second = outbox.seal("fine", pack), outbox.seal("fine", pack)
+        assert first is not None
+        assert second is not None
+        assert numbers([first]) == list(range(1, len(numbers([first])) + 1))
+        assert numbers([second]) == [41]
+        assert 0 < outbox.stats().aside_rows < 40 - len(numbers([first]))
 
 
 def test_a_copy_whose_original_was_moved_away_is_the_database(tmp_path: Path) -> None:

@@ -188,7 +188,9 @@ class Agent:
         self._centre = Centre(self._id, self._trusting, self._booking, self._trusting.refused)
         self._configured = Configured(self._id, self._trusting, self._renewing, self._trusting.refused)
         moved = {"readings": self._store.outbox.moved_aside, "commands": self._journal.moved_aside}
-        for text in damage(self.site, **moved, rescued=self._store.outbox.rescued):
+        for text in damage(
+            self.site, **moved, rescued=self._store.outbox.rescued, lost=self._store.outbox.lost_at_start
+        ):
             self._alarms.tell("storage", text)
         control = ControlServer(
             self.site.control.socket,

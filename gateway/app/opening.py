@@ -24,10 +24,23 @@ def open_store(site: Site) -> Store:
     return Store(directory / OUTBOX, quota_pages=site.storage.quota_mb * PAGES_A_MB)
 
 
-def damage(site: Site, *, readings: Path | None, commands: Path | None, rescued: bool = False) -> Iterator[str]:
-    """Say which database was moved where, and what has to be done again; `rescued`: of the readings, the history."""
+def damage(
+    site: Site, *, readings: Path | None, commands: Path | None, rescued: bool = False, lost: int = 0
+) -> Iterator[str]:
+    """Say which database was moved where, and what has to be done again.
+
+    `rescued`: of the readings, the history, and but for `lost` segments nothing else.
+    """
     if rescued:
-        yield f"the history was damaged; it is kept as {readings}, and is made again; readings for the centre are whole"
+        what, rest = (
+            ("the history", "readings for the centre are whole")
+            if not lost
+            else (
+                "the database of readings",
+                f"{lost} segments are lost and told to the centre, all others go on",
+            )
+        )
+        yield f"{what} was damaged; it is kept as {readings}; the history is made again; {rest}"
         readings = None
     for moved, what in ((readings, "readings"), (commands, "commands")):
         if moved is not None:
