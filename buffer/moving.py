@@ -16,7 +16,7 @@ _PART_BYTES = 1 << 20
 class Moved:
     """Where an unusable database is now; with `rescued`, all that it held is in use again, but the history.
 
-    And but `lost` segments, which could not be read any more.
+    And but `lost` segments and journal rows, which could not be read any more.
     """
 
     path: Path

@@ -96,6 +96,11 @@ def copy(damaged: sqlite3.Connection, connection: sqlite3.Connection, table: str
     return [*holes, *readable.holes]
 
 
+def at_most(holes: list[tuple[int, int | None]]) -> int:
+    """Give how many rows there were in holes, at most; where that cannot be told, one."""
+    return sum(high - low - 1 if high else 1 for low, high in holes)
+
+
 def record(connection: sqlite3.Connection, holes: list[tuple[int, int | None]]) -> int:
     """Note as lost to damage the segments that were in the holes, as far as their neighbours tell; give how many.
 

@@ -186,7 +186,7 @@ def _replace(path: Path) -> Moved:
 def _rescued(path: Path) -> tuple[Path, int] | None:
     """Make a sound database of all but the history and rows that are damaged themselves; None where that cannot be.
 
-    Give also how many segments are lost.
+    Give also how many segments and rows of the journal are lost.
     """
     try:
         with closing(sqlite3.connect(path, isolation_level=None)) as damaged:

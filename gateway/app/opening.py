@@ -29,7 +29,7 @@ def damage(
 ) -> Iterator[str]:
     """Say which database was moved where, and what has to be done again.
 
-    `rescued`: of the readings, the history, and but for `lost` segments nothing else.
+    `rescued`: of the readings, the history, and but for `lost` segments and rows nothing else.
     """
     if rescued:
         what, rest = (
@@ -37,7 +37,7 @@ def damage(
             if not lost
             else (
                 "the database of readings",
-                f"{lost} segments are lost and told to the centre, all others go on",
+                f"{lost} segments, or rows not sealed yet, are lost; the centre is told; all others go on",
             )
         )
         yield f"{what} was damaged; it is kept as {readings}; the history is made again; {rest}"
