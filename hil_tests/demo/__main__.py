@@ -72,7 +72,7 @@ def tell(screen: Screen, noted: Noted, outcome: Outcome, verdict: Verdict, failu
     """Close with what was read, what arrived verified, lost, duplicated, and how fast the order was."""
     screen.plain()
     for line in (
-        f"readings stored              {outcome.readings_stored:>9}   of every tier; asked last, for the building goes on",
+        f"readings stored              {outcome.readings_stored:>9}   of every tier; asked last, for it goes on",
         f"readings verified            {outcome.readings_verified:>9}   by signature, sequence and hash chain",
         f"put on the wires             {verdict.put:>9}   by the bench's own ledger, {verdict.found} of them verified",
         f"lost                         {outcome.lost:>9}",
