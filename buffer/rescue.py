@@ -29,7 +29,7 @@ def discard(path: Path) -> None:
 
 
 def rescue(path: Path, *, made_by: str, without: str, in_part: Sequence[str]) -> tuple[Path, int] | None:
-    """Copy every table whose name does not begin with `without`; give the copy, and how many segments and rows are gone.
+    """Copy each table whose name does not begin with `without`; give the copy, and how many rows and segments it lacks.
 
     Of the tables `in_part` what can be read is copied; None where another one is damaged. `made_by` makes the tables,
     empty or with rows that are replaced, in a new database. Nothing is changed at `path`.
