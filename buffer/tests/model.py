@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from buffer.errors import StorageFull, Unsealable
-from buffer.outbox import DROP_FIRST, Dropped, Outbox, Place, Row, Segment
-from buffer.quota import LEAST_PAGES
+from buffer.outbox import Dropped, Outbox, Place, Row, Segment
 from buffer.tests.building import QUOTA, check_chain, numbers, pack, row
 
 NAMES = ("fine", "fine.a.x", "minute", "index")
@@ -282,31 +281,3 @@ class Model(RuleBasedStateMachine):
         last = self.segments[dropped.stream, dropped.last_sequence]
         assert dropped.last_digest == hashlib.sha256(last.blob).digest()
         assert dropped.count <= sum(self.segments[key].count for key in keys)
-
-
-class TightModel(Model):
-    """The same where there is room for a few dozen segments: what gives way does so in the right order."""
-
-    quota = LEAST_PAGES
-    size = 14_000
-
-    def note_losses(self, newest: Sequence[Segment] = ()) -> None:
-        """Received ones go first, then the finest tier, of that the oldest; never the newest; and all is recorded."""
-        received_gone = self.received - self.kept(self.received)
-        gone = self.pending - self.kept(self.pending)
-        new = {(each.stream, each.sequence) for each in newest}
-        self.received -= received_gone
-        self.pending -= gone
-        self.lost["quota"] += sum(self.segments[key].count for key in gone)
-        assert self.outbox.stats().pages_used <= self.quota
-        assert not gone or not self.received
-        coarsest = max((_rank(name) for name, _ in gone), default=-1)
-        assert all(_rank(name) >= coarsest for name, number in self.pending if (name, number) not in new)
-        for name in {name for name, _ in gone}:
-            last = max(number for stream, number in gone if stream == name)
-            assert all(number > last for stream, number in self.pending if stream == name)
-
-
-def _rank(stream: str) -> int:
-    tier = stream.partition(".")[0]
-    return DROP_FIRST.index(tier) if tier in DROP_FIRST else len(DROP_FIRST)
