@@ -19,12 +19,13 @@ from hil_tests.benchmarks.outbox.pilot import ROUND_TRIP_MS, Drained, Relay, Sta
 from hil_tests.benchmarks.outbox.rivals import TB_NAME, TbStore
 from hil_tests.benchmarks.outbox.spool import Filling, Spool
 from hil_tests.benchmarks.outbox.tb_drain import Sender, in_packs, one_by_one
+from hil_tests.benchmarks.outbox.trace import ticks
 from hil_tests.benchmarks.outbox.workshop import MONTH_DAYS, Workshop, say
 
 RSS_MB, START_S, DRAIN_S, ALARM_S, OVER_TB = 80, 3, 120, 1, 200
 
 _TB_DAYS = 1.5
-_TB_S = 5.0
+_TB_S, _NAIVE_S = 5.0, 3.0
 _WAYS: dict[str, Callable[[TbStore, Sender, float], float]] = {"one_by_one": one_by_one, "packs": in_packs}
 
 
@@ -78,6 +79,8 @@ def _beside(ours: dict[str, float]) -> Iterator[Figure]:
         store, a_row = stack.enter_context(tb_drain.backlog(folder / "tb.db", _TB_DAYS))
         for where, port in (("far", relay.port), ("near", broker.port)):
             with Sender(keys, GATEWAY, port) as sender:
+                rate = tb_drain.naive(ticks(), sender, _NAIVE_S)
+                yield Figure(f"drain_{where}_naive", round(rate), f"readings a second, {_trip(where)}")
                 for way, drained in _WAYS.items():
                     rate = drained(store, sender, _TB_S) * a_row
                     yield Figure(

@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from random import Random
 from typing import Self
 
 from gateway.control import client
@@ -61,6 +62,14 @@ class Relay:
         self._process.communicate()
 
 
+_SEED = 11
+_NEWEST = """
+SELECT max(last_ms) FROM (
+    SELECT last_ms FROM journal WHERE stream = 'fine' UNION ALL
+    SELECT last_ms FROM segment JOIN stream ON stream.id = segment.stream WHERE name = 'fine' AND sequence > ?)
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Start:
     """A start with the backlog and without a broker: seconds to the first reading stored, memory once it is at rest."""
@@ -102,6 +111,8 @@ class Pilot:
     def __init__(self, whole: Whole, segments: int) -> None:
         self._whole = whole
         self._segments = segments
+        self._last: Mapping[str, int] = {}
+        self._random = Random(_SEED)
 
     async def starts(self) -> Start:
         """Start it while no broker is there."""
@@ -130,6 +141,7 @@ class Pilot:
     async def hurts(self, last: Mapping[str, int]) -> Hurt:
         """Send it while everything fails in turn; `last` are the numbers that the streams of the backlog end with."""
         whole = self._whole
+        self._last = last
         whole.broker._queue = _SHORT_QUEUE
         whole.broker.stop()
         whole.broker.start()
@@ -156,20 +168,27 @@ class Pilot:
         counts = whole.centre.counts
         known.append(counts.duplicates_dropped)
         duplicates = tuple(after - before for before, after in pairwise(known))
-        return Hurt(tuple(events), duplicates, self._lost(last), counts.chain_breaks, max(windows))
+        return Hurt(tuple(events), duplicates, self._lost(), counts.chain_breaks, max(windows))
 
     async def _sent_down_to(self, left: int) -> None:
         await self._whole.until(lambda status: _pending(status) <= left, f"{left} left", patience_s=_PATIENCE_S)
 
     async def _kill_agent(self) -> float:
         """Kill it and start it again; give how long ago that was read which was not on its disk yet."""
-        status = await self._whole.status()
+        # To be asked for its status makes it book receipts: it is left alone for a while, in which it books by itself.
+        await asyncio.sleep(self._random.uniform(0.3, 1.5))
         await self._whole.agent.kill()
-        killed_ms, stored_ms = boot_ms(), status["outbox"]["last_commit_ms"]
+        killed_ms, stored_ms = boot_ms(), self._stored_ms()
         with self._whole.bench.ledger.open(encoding="utf-8") as ledger:
-            lost = [moment for line in ledger if (moment := json.loads(line)["boot_ms"]) > (stored_ms or 0)]
+            lost = [moment for line in ledger if (moment := json.loads(line)["boot_ms"]) > stored_ms]
         await self._whole.agent.start()
-        return (killed_ms - min(lost, default=killed_ms)) / 1000 if stored_ms else 0.0
+        return (killed_ms - min(lost, default=killed_ms)) / 1000
+
+    def _stored_ms(self) -> int:
+        """Give the boot time of the newest reading of the meters on the disk: the backlog was there before them."""
+        with closing(sqlite3.connect(self._whole.state / "outbox.db")) as database:
+            found = database.execute(_NEWEST, (self._last["fine"],)).fetchone()[0]
+        return int(found or 0)
 
     async def _kill_broker(self) -> None:
         """Kill it with all that it had acknowledged and not handed on yet, and start it again without."""
@@ -188,15 +207,15 @@ class Pilot:
             await self._kill_broker()
             await asyncio.sleep(_AWAY_S)
 
-    def _lost(self, last: Mapping[str, int]) -> int:
+    def _lost(self) -> int:
         """Count what the centre lacks of each stream, up to the numbers with which the backlog ended."""
         query = (
             "SELECT coalesce(sum(min(last, ?1) - first + 1), 0) FROM island JOIN stream ON stream.id = island.stream"
             " WHERE name = ?2 AND first <= ?1"
         )
         with closing(sqlite3.connect(self._whole.folder / "centre.db")) as database:
-            there = {name: int(database.execute(query, (end, name)).fetchone()[0]) for name, end in last.items()}
-        return sum(end - there[name] for name, end in last.items()) + self._whole.centre.counts.gaps
+            there = {name: int(database.execute(query, (end, name)).fetchone()[0]) for name, end in self._last.items()}
+        return sum(end - there[name] for name, end in self._last.items()) + self._whole.centre.counts.gaps
 
     async def _alarm(self) -> float:
         """Have the agent raise an alarm, and wait until the centre has stored it."""

@@ -17,8 +17,8 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from hil_tests.bench.pki import SiteKeys
-from hil_tests.benchmarks.outbox.rivals import TbStore, tb_moments, tb_packs
-from hil_tests.benchmarks.outbox.trace import BEGIN_MS, readings, ticks
+from hil_tests.benchmarks.outbox.rivals import TbStore, naive_rows, tb_moments, tb_packs
+from hil_tests.benchmarks.outbox.trace import BEGIN_MS, Tick, readings, ticks
 
 _PATIENCE_S = 30.0
 
@@ -82,6 +82,18 @@ def one_by_one(store: TbStore, sender: Sender, seconds: float) -> float:
             if time.monotonic() - begun >= seconds:
                 return sent / (time.monotonic() - begun)
         store.done(upto)
+    return sent / (time.monotonic() - begun)
+
+
+def naive(trace: Iterable[Tick], sender: Sender, seconds: float) -> float:
+    """Send a message for each reading, one after another, for so long; give readings a second."""
+    begun, sent = time.monotonic(), 0
+    for tick in trace:
+        for row in naive_rows(tick):
+            sender.send([row.encode()])
+            sent += 1
+            if time.monotonic() - begun >= seconds:
+                return sent / (time.monotonic() - begun)
     return sent / (time.monotonic() - begun)
 
 
