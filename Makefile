@@ -17,8 +17,12 @@ $(VENV)/.test: lock/test.txt lock/oracle.txt lock/demo.txt hil_tests/contract/pa
 demo: $(VENV)/.demo  ## a building metered, cut off, recovering, shedding load: two minutes (DEMO_FAST=1: one)
 	@$(BIN)/python -m hil_tests.demo
 
+# Real processes on a shared machine: a test that fails is tried once more, three in all, and the first failure is shown
+# in full (R). Never one that found data missing, and none of these in the long proofs.
+ONCE_MORE := --reruns 1 --max-suite-reruns 3 --rerun-show-tracebacks --rerun-except '^Lost:'
+
 test: check  ## every test, two files at a time (runs check first)
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ONCE_MORE)
 
 soak: $(VENV)/.test  ## the long proofs: hundreds of kills and power cuts, a dying card (root, for the cuts)
 	@$(BIN)/python -m buffer.tests.card

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from gateway.centre.service import Centre
 from gateway.centre.settings import CentreSettings
+from hil_tests.bench.lost import Lost
 from hil_tests.bench.pki import CENTRE_EPOCH, SiteKeys
 from hil_tests.bench.sender import Sender, uplink_settings
 
@@ -54,11 +55,15 @@ def read(centre: Centre) -> list[int | str | None]:
 
 
 async def all_there(centre: Centre, sender: Sender, values: list[int] | None = None) -> None:
-    """Hold that what was sealed is receipted, and decoded at the centre, each reading once and nothing else."""
+    """Hold that what was sealed is receipted, and decoded at the centre, each reading once and nothing else.
+
+    Raise Lost.
+    """
     wanted = sender.values if values is None else values
     await sender.done(120)
     await until(lambda: centre.verified_readings >= 2 * len(wanted))
-    assert read(centre) == wanted
+    if read(centre) != wanted:
+        raise Lost(f"the centre has {len(read(centre))} values of a channel, not the {len(wanted)} that were sealed")
     assert centre.verified_readings == 2 * len(wanted)
     counts = centre.counts
     assert (counts.bad_signatures, counts.malformed, counts.misplaced, counts.unreadable) == (0, 0, 0, 0)
