@@ -1,6 +1,7 @@
 """Whether each message follows the one before it: link by link, as soon as both ends of a link are in the store.
 
-Where a range was dropped, its record tells the digest of its last message, and so holds the next link.
+Where a range was dropped, its record tells the digest of its last message, and so holds the next link. What follows a
+number is reckoned by SQLite: behind the highest that a gateway may use there is none that Python could hand over.
 """
 
 import sqlite3
@@ -17,7 +18,7 @@ def follow(database: sqlite3.Connection, stream: int, sequence: int, previous: b
     if before is not None and before != previous:
         breaks += _broken(database, stream, sequence)
     for (named,) in execute(
-        "SELECT previous FROM message WHERE stream = ? AND sequence = ?", (stream, sequence + 1)
+        "SELECT previous FROM message WHERE stream = ? AND sequence = ? + 1", (stream, sequence)
     ).fetchall():
         if named != digest:
             breaks += _broken(database, stream, sequence + 1)
@@ -34,8 +35,8 @@ def bridge(database: sqlite3.Connection, stream: int, dropped: Dropped) -> int:
     """Check the links that a new drop record holds; give how many do not hold."""
     breaks = 0
     for sequence, digest, previous in database.execute(
-        "SELECT sequence, digest, previous FROM message WHERE stream = ? AND sequence BETWEEN ? AND ?",
-        (stream, dropped.last, dropped.last + 1),
+        "SELECT sequence, digest, previous FROM message WHERE stream = ?1 AND sequence BETWEEN ?2 AND ?2 + 1",
+        (stream, dropped.last),
     ).fetchall():
         if dropped.last_digest != (digest if sequence == dropped.last else previous):
             breaks += _broken(database, stream, sequence)

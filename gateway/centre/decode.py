@@ -128,7 +128,7 @@ def between(database: sqlite3.Connection, key: StreamKey, number: int, first: in
             if schema is not None and content is not None:
                 timeline = timelines.of(gateway, content.boot_id)
                 yield Decoded(gateway, epoch, name, sequence, arrived, schema, content, timeline)
-        if len(rows) < _PAGE:
+        if len(rows) < _PAGE or rows[-1][0] >= last:
             return
         first = rows[-1][0] + 1
 

@@ -109,8 +109,9 @@ def _stream(
     one = connection.execute
     messages, readings, undecoded, highest, last = one(_HELD, (number, SEGMENT)).fetchone()
     dropped = one(
-        "SELECT count(*), coalesce(sum(last - first + 1), 0), coalesce(sum(count), 0), max(last) FROM dropped"
-        " WHERE stream = ?",
+        # Not `sum`: of what gateways claim it may overflow.
+        "SELECT count(*), CAST(total(last - first + 1) AS INTEGER), CAST(total(count) AS INTEGER), max(last)"
+        " FROM dropped WHERE stream = ?",
         (number,),
     ).fetchone()
     broken = one("SELECT count(*) FROM broken WHERE stream = ?", (number,)).fetchone()[0]

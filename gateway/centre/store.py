@@ -19,6 +19,9 @@ from gateway.centre.judge import Genuine
 from gateway.centre.tables import open_store, transaction
 from gateway.wire import cose
 
+COUNT_MAX = (1 << 63) - 1
+"""What SQLite can count to; gateways may claim more."""
+
 
 class Outcome(Enum):
     """What became of a genuine message."""
@@ -162,10 +165,10 @@ class Store:
         return dict(self.database.execute("SELECT name, value FROM tally").fetchall())
 
     def add_tallies(self, tallies: Mapping[str, int]) -> None:
-        """Add to counts, within the transaction of what they count."""
+        """Add to counts, within the transaction of what they count; they end at COUNT_MAX."""
         self.database.executemany(
-            "INSERT INTO tally VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = value + ?2",
-            [each for each in tallies.items() if each[1]],
+            "INSERT INTO tally VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = min(value + ?2, ?3)",
+            [(name, min(count, COUNT_MAX), COUNT_MAX) for name, count in tallies.items() if count],
         )
 
     def births(self) -> list[tuple[str, bytes]]:
