@@ -1,5 +1,7 @@
 """What leaves the outbox on purpose: what a consent no longer lets out, what is old, what is no longer wanted here."""
 
+from collections.abc import Collection
+
 from buffer import aside, retention, segments
 from buffer.core import SEQUENCE_MAX, Core
 from buffer.marks import WITHDRAWN
@@ -30,11 +32,11 @@ class Forgetting(Core):
         """Delete the received segments that were sealed before a time; give how many. Schemas stay."""
         with self._disk.errors("reading"):
             last = retention.cut(self._db, before_utc_ms)
-        return self._forget_received(last) if last else 0
+        return self._forget_received(last, retention.SPARED) if last else 0
 
     def purge(self) -> int:
-        """Delete every received segment; give how many. Schemas stay."""
-        return self._forget_received(SEQUENCE_MAX)
+        """Delete every received segment; give how many. Schemas and clock records stay: what is pending needs them."""
+        return self._forget_received(SEQUENCE_MAX, retention.PURGE_SPARED)
 
     def _withdraw_rows(self, stream: str) -> Total:
         ids = self._journal.ids(stream)
@@ -49,11 +51,11 @@ class Forgetting(Core):
         self._journal.forget(stream, ids)
         return held
 
-    def _forget_received(self, last_id: int) -> int:
+    def _forget_received(self, last_id: int, spare: Collection[str]) -> int:
         forgotten = 0
         while True:
             with self.together("deleting what was received"):
-                some = retention.received_upto(self._db, last_id)
+                some = retention.received_upto(self._db, last_id, spare)
             if not some:
                 return forgotten
             self._ledger.received -= some

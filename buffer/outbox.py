@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
-from buffer import quota, schema
+from buffer import quota, schema, segments
 from buffer.core import HISTORY_SHARE, Pack
 from buffer.database import Database
 from buffer.draining import DROPPED, MOST_REPORTS, Draining
@@ -67,6 +67,11 @@ class Outbox(Storing, Draining, Forgetting):
     def unsent(self) -> tuple[str, ...]:
         """Give the streams that hold rows or pending segments."""
         return tuple({**dict.fromkeys(self._journal.streams()), **dict.fromkeys(self._ledger.pending)})
+
+    def holds_last(self, stream: str) -> bool:
+        """Say whether the segment that a stream has numbered last is still here: no quota and no damage took it."""
+        with self._disk.errors("reading"):
+            return segments.holds_last(self._db, stream)
 
     def stats(self) -> Stats:
         """Say what is there; cheap whatever the backlog."""

@@ -1,12 +1,13 @@
 """Room: how many pages the database may use, and what gives way when there are more.
 
 What the other end has already goes first, then what was never delivered, the finest tier and the oldest segment
-first; such a loss is recorded as a range, for people and for the other end to see. Pages in use are counted, not
-bytes of the file: on a disk that is truly full SQLite cannot even delete, so the quota acts long before.
+first; such a loss is recorded as a range, for people and for the other end to see. Schemas and clock records stay as
+long as there is anything that may need them to be read, here or at a centre that begins anew. Pages in use are counted,
+not bytes of the file: on a disk that is truly full SQLite cannot even delete, so the quota acts long before.
 """
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from buffer import losses
 from buffer.errors import StorageFull
@@ -22,6 +23,14 @@ LEAST_PAGES = 64
 
 _AT_ONCE = 8
 """Segments removed between two looks at the room: about a page each."""
+
+_NEEDED = ("schema", "clock")
+"""Kinds of streams (a name up to its first ".") without which readings cannot be read, or placed."""
+
+_NEEDED_KEPT = 1_000
+"""Of each of these, so many received ones outlast all readings: some 40 days of clock records, in 80 pages."""
+
+_ANY = (1 << 63) - 1
 
 
 def pages_used(connection: sqlite3.Connection) -> int:
@@ -48,26 +57,40 @@ def make_room(  # noqa: PLR0913 - what bounds the search, each named
     if pages_used(connection) <= quota_pages:
         return gone
     tiers = _tiers(connection, drop_first)
+    spared = _spared(connection)
     # The segment just made is in none of these figures, and it must stay.
     while pages_used(connection) > quota_pages:
-        if ledger.received > gone.received:
-            _, ids = _oldest(connection, tiers, 1, newest_id)
-            connection.executemany("DELETE FROM segment WHERE id = ?", [(each,) for each in ids])
-            gone.received += len(ids)
-            if ids:
-                continue
         left = [
             [(number, name) for number, name in tier if ledger.pending.get(name) != gone.pending.get(name)]
             for tier in tiers
         ]
-        stream, ids = _oldest(connection, left, 0, newest_id)
-        if not ids:
+        has_received = ledger.received > gone.received
+        for received, those, upto in ((1, tiers, spared), (0, left[:-1], {}), (1, tiers, {}), (0, left[-1:], {})):
+            if received and not has_received:
+                continue
+            stream, ids = _oldest(connection, those, received, newest_id, upto)
+            if ids and received:
+                connection.executemany("DELETE FROM segment WHERE id = ?", [(each,) for each in ids])
+                gone.received += len(ids)
+            elif ids:
+                gone.lose(stream, Total(len(ids), losses.record(connection, ids, "quota", closed)))
+            if ids:
+                break
+        else:
             raise StorageFull(
                 f"the outbox uses {pages_used(connection)} pages, its quota is {quota_pages}, "
                 "and nothing is left to drop: raise the quota"
             )
-        gone.lose(stream, Total(len(ids), losses.record(connection, ids, "quota", closed)))
     return gone
+
+
+def _spared(connection: sqlite3.Connection) -> dict[int, int]:
+    """Give, for each stream that is needed to read others, the number above which received ones are spared."""
+    return {
+        number: last - _NEEDED_KEPT
+        for number, name, last in connection.execute("SELECT id, name, last_sequence FROM stream")
+        if name.partition(".")[0] in _NEEDED
+    }
 
 
 def _tiers(connection: sqlite3.Connection, drop_first: Sequence[str]) -> list[list[tuple[int, str]]]:
@@ -80,23 +103,36 @@ def _tiers(connection: sqlite3.Connection, drop_first: Sequence[str]) -> list[li
 
 
 def _oldest(
-    connection: sqlite3.Connection, tiers: Iterable[Iterable[tuple[int, str]]], received: int, newest_id: int
+    connection: sqlite3.Connection,
+    tiers: Iterable[Iterable[tuple[int, str]]],
+    received: int,
+    newest_id: int,
+    upto: Mapping[int, int],
 ) -> tuple[str, list[int]]:
     """Give a stream, and the ids of its oldest segments in one state: of the first tier that has any, the oldest.
 
-    Of one stream, so that a range grows by several at once.
+    Of one stream, so that a range grows by several at once. Of a stream in `upto`, only up to that number.
     """
-    query = "SELECT id FROM segment WHERE stream = ? AND received = ? AND id <> ? ORDER BY sequence LIMIT ?"
+    query = (
+        "SELECT id FROM segment WHERE stream = ? AND received = ? AND id <> ? AND sequence <= ?"
+        " ORDER BY sequence LIMIT ?"
+    )
     for tier in tiers:
         oldest = min(
             (
                 (row[0], number, name)
                 for number, name in tier
-                if (row := connection.execute(query, (number, received, newest_id, 1)).fetchone()) is not None
+                if (
+                    row := connection.execute(
+                        query, (number, received, newest_id, upto.get(number, _ANY), 1)
+                    ).fetchone()
+                )
+                is not None
             ),
             default=None,
         )
         if oldest is not None:
             _, number, name = oldest
-            return name, [row[0] for row in connection.execute(query, (number, received, newest_id, _AT_ONCE))]
+            found = connection.execute(query, (number, received, newest_id, upto.get(number, _ANY), _AT_ONCE))
+            return name, [row[0] for row in found]
     return "", []

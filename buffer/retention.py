@@ -5,13 +5,16 @@ until nothing is left.
 """
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from buffer import losses
 from buffer.segments import Total
 
 SPARED = ("schema",)
 """Kinds of streams (a name up to its first ".") that keep what was received: the rest needs these few to be read."""
+
+PURGE_SPARED = (*SPARED, "clock")
+"""What a purge keeps as well: what is left is placed by them; they say nothing of anybody, and expire in time."""
 
 _AT_ONCE = 256
 
@@ -36,10 +39,10 @@ def cut(connection: sqlite3.Connection, before_utc_ms: int) -> int:
     return found
 
 
-def received_upto(connection: sqlite3.Connection, last_id: int) -> int:
-    """Delete some of the received segments up to an id; give how many, 0 at the end."""
+def received_upto(connection: sqlite3.Connection, last_id: int, spare: Collection[str]) -> int:
+    """Delete some of the received segments up to an id, but for kinds of streams; give how many, 0 at the end."""
     streams = connection.execute("SELECT id, name FROM stream").fetchall()
-    spared = [number for number, name in streams if name.partition(".")[0] in SPARED]
+    spared = [number for number, name in streams if name.partition(".")[0] in spare]
     marks = ", ".join("?" * len(spared))
     ids = connection.execute(
         "SELECT id FROM segment WHERE received = 1 AND id <= ?"  # noqa: S608 - question marks

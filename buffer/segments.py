@@ -91,6 +91,15 @@ def last_sequence(connection: sqlite3.Connection, stream: str) -> int:
     return int(row[0]) if row else 0
 
 
+def holds_last(connection: sqlite3.Connection, stream: str) -> bool:
+    """Tell whether the segment that a stream has numbered last is still here, with or without a receipt."""
+    query = (
+        "SELECT 1 FROM stream JOIN segment ON segment.stream = stream.id AND segment.sequence = stream.last_sequence"
+        " WHERE name = ? AND received IN (0, 1)"
+    )
+    return connection.execute(query, (stream,)).fetchone() is not None
+
+
 def total(connection: sqlite3.Connection, *, received: bool) -> Total:
     """Count the segments in one state; reads them all, so it is for the start only."""
     return Total(

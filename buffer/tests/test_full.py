@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from buffer import quota
 from buffer.errors import StorageFull
 from buffer.outbox import Outbox, Segment
 from buffer.tests.building import check_chain, numbers, open_outbox, pack, row
@@ -72,6 +73,37 @@ def test_the_finest_stream_gives_way_first(tmp_path: Path) -> None:
     assert {each.stream for each in outbox.stats().dropped} == {"fine", "minute"}
     assert {each.stream for each in outbox.pending(limit=100)} == {"minute", "schema"}
     assert outbox.pending(limit=1) == [schema]
+    outbox.close()
+
+
+def test_what_readings_are_read_by_outlasts_them(tmp_path: Path) -> None:
+    """Received schemas and clock records stay as long as there are readings that need them, and no longer."""
+    outbox = open_outbox(tmp_path / "o.db", QUOTA)
+    needed = ("schema", "schema.apt-1.research", "clock")
+    for stream in needed:
+        outbox.add(stream, count=0, first_ms=0, last_ms=0, pack=pack)
+        outbox.received(outbox.epoch, stream, 1)
+    for number in range(1, 60):
+        _seal(outbox, number)
+    assert outbox.stats().dropped_segments > 0
+    assert [outbox.holds_last(stream) for stream in needed] == [True, True, True]
+    while any(outbox.holds_last(stream) for stream in needed):
+        outbox.add("alarm", count=0, first_ms=0, last_ms=0, pack=lambda *_: bytes(24_000))
+    assert {each.stream for each in outbox.pending(limit=100)} == {"alarm"}
+    outbox.close()
+
+
+def test_clock_records_do_not_crowd_out_readings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there are very many of them, as of a box that starts again and again, the oldest ones go first."""
+    monkeypatch.setattr(quota, "_NEEDED_KEPT", 10)
+    outbox = open_outbox(tmp_path / "o.db", QUOTA)
+    for number in range(1, 30):
+        outbox.add("clock", count=0, first_ms=0, last_ms=0, pack=lambda *_: bytes(6_000))
+        outbox.received(outbox.epoch, "clock", number)
+    kept = [_seal(outbox, number) for number in range(1, 22)]
+    assert outbox.stats().dropped_segments == 0
+    assert [each.sequence for each in outbox.pending(limit=100)] == [each.sequence for each in kept]
+    assert outbox.stats().segments_received >= 10
     outbox.close()
 
 

@@ -33,7 +33,7 @@ class Records:
         self._recorded: Correlation | None = None
 
     async def schemas(self) -> None:
-        """Put the schema of each open scope in its stream, once, if the last one there is another."""
+        """Put the schema of each open scope in its stream, once, if the last one there is another, or none is left."""
         for scope, schema in list(self._outgoing.schemas()):
             stream = scope.stream(SCHEMA)
             if self._announced.get(stream) != schema.id:
@@ -86,7 +86,9 @@ class Records:
 
     async def _announce(self, stream: str, scope: Scope, schema: Schema) -> None:
         known = schema.id.hex()
-        if (await self._store.call(self._outbox.marks)).get(stream) != known:
+        # One that a damaged card or a full one has taken is said again: nothing of its stream could be read for ever.
+        is_there = (await self._store.call(self._outbox.marks)).get(stream) == known
+        if not (is_there and await self._store.call(self._outbox.holds_last, stream)):
             now = self._clock.boot_ms()
             segment = await self._store.call(
                 self._outbox.add,

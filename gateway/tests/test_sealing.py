@@ -53,6 +53,19 @@ async def test_the_schema_comes_before_the_first_segment_and_once(tmp_path: Path
         metering.close()
 
 
+async def test_a_schema_that_is_gone_is_said_again(tmp_path: Path) -> None:
+    """A page of the card, or the quota, took it: what is sealed from then on must not be unreadable for ever."""
+    for lost in (True, False):
+        metering = Metering(tmp_path / "outbox.db")
+        metering.read()
+        await metering.sealing.flush(seal=True)
+        schemas = [each.sequence for each in metering.store.outbox.pending(limit=10) if each.stream == "schema"]
+        assert schemas == ([1] if lost else [2])
+        if lost:
+            metering.store.outbox._db.execute("DELETE FROM segment WHERE id = 1")
+        metering.close()
+
+
 async def test_marks_are_stored_with_the_readings_they_belong_to(metering: Metering) -> None:
     """A pulse total on the disk is the one of the newest reading on the disk."""
     metering.marks = {"gas.pulses": 7}

@@ -106,10 +106,10 @@ async def test_a_purge_that_the_disk_refuses_says_so(keeping: Keeping, monkeypat
 
 
 async def test_a_schema_stays_as_long_as_what_it_explains(keeping: Keeping) -> None:
-    """The building's and a household's alike: without it, what is kept of later days could not be read."""
+    """The building's, a household's, and a clock record: without it, what still waits could not be read or placed."""
     outbox = keeping.store.outbox
-    for stream in ("schema", "schema.apt-12.research"):
+    for stream in ("schema", "schema.apt-12.research", "clock"):
         outbox.add(stream, count=0, first_ms=1, last_ms=1, pack=_blob, utc_ms=NOW_MS - 30 * DAY_MS)
         outbox.received(outbox.epoch, stream, 1)
     keeping.store.outbox.purge()
-    assert await keeping.received() == 2
+    assert await keeping.received() == 3
