@@ -1,11 +1,20 @@
 """Asks the centre what time it is, for as long as the machine does not know it itself: buildings often block NTP."""
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable
 
 from gateway.clock import SystemClock
 from gateway.wire.messages import TimeReply, TimeRequest
+
+log = logging.getLogger(__name__)
+
+EARLIEST_UTC_MS, LATEST_UTC_MS = 1_735_689_600_000, 7_258_118_400_000
+"""2025 and 2200: what a centre tells that lies outside comes from a machine that does not know the time itself.
+
+Readings that such an answer placed would stay where nobody looks for them.
+"""
 
 NONCE_BYTES = 16
 ANSWER_S = 10.0
@@ -33,6 +42,9 @@ class Timing:
             return
         asked_ms = self._asked[1]
         self._asked = None
+        if not EARLIEST_UTC_MS <= reply.utc_ms < LATEST_UTC_MS:
+            log.warning("the centre's clock is wrong (Unix time %d ms): its answer is not taken", reply.utc_ms)
+            return
         if self._clock.boot_ms() - asked_ms <= ANSWER_S * 1000:
             self._clock.replied(asked_ms, reply.utc_ms)
 

@@ -97,6 +97,16 @@ async def test_a_reply_to_another_question_counts_for_nothing(asking: Asking) ->
         assert asking.clock.correlation() is None
 
 
+@pytest.mark.parametrize("utc_ms", [0, 1_000_000_000_000, 7_258_118_400_000, (1 << 63) - 1])
+async def test_a_centre_that_does_not_know_the_time_tells_none(asking: Asking, utc_ms: int) -> None:
+    """A machine without a battery clock begins in 1970: its word would place readings there for good."""
+    async with asking.running():
+        asking.timing.connected()
+        await asking.questions(1)
+        asking.timing.replied(TimeReply(asking.asked[0].nonce, utc_ms))
+        assert asking.clock.correlation() is None
+
+
 async def test_a_reply_counts_once(asking: Asking) -> None:
     """The same reply delivered again, later, does not set the clock back."""
     async with asking.running():
