@@ -6,6 +6,12 @@ import ssl
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from gateway.uplink.settings import UplinkSettings
 from gateway.uplink.tls import LinkError, client_context, is_refusal, why, why_closed
@@ -44,6 +50,15 @@ def test_key_of_another_certificate_is_told(authority: Authority) -> None:
     own, other = authority.issue("gw-0001"), authority.issue("gw-0002")
     with pytest.raises(LinkError, match="the key must be that of the certificate"):
         client_context(settings_of(authority, Certificate(own.cert, other.key)))
+
+
+def test_an_encrypted_key_is_told_and_nobody_is_asked(authority: Authority) -> None:
+    """OpenSSL would stop and ask whoever sits at the terminal for its passphrase."""
+    own = authority.issue("gw-0001")
+    key = load_pem_private_key(own.key.read_bytes(), None)
+    own.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret")))
+    with pytest.raises(LinkError, match="each must be PEM, unencrypted"):
+        client_context(settings_of(authority, own))
 
 
 @pytest.mark.parametrize(

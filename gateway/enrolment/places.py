@@ -125,14 +125,16 @@ def settle(places: Places) -> str | None:
     Afterwards the pair in use is whole, if any pair is. Call it `alone`.
     """
     for each in (places.certificate, places.next_certificate, places.key, places.next_key, places.next_signing):
-        _beside(each, "part").unlink(missing_ok=True)
+        # What lies where nothing can be written (a credential of systemd, a card that went read-only) harms nobody.
+        with contextlib.suppress(OSError):
+            _beside(each, "part").unlink(missing_ok=True)
     found = look(places)
     if found.current is None and found.next is not None:
         # Also where the cut came between the two renames of `promote`: the next certificate is that of our key then.
         promote(places)
         return f"{places.certificate} is the next one now: the one in its place was of no use with our key"
     if found.next is None and places.next_certificate.exists():
-        places.next_certificate.unlink()
+        _remove(places.next_certificate)
         return f"{places.next_certificate} was removed: it belonged to no key of ours"
     return None
 
@@ -146,11 +148,8 @@ def promote(places: Places) -> None:
 
 def drop_next(places: Places) -> None:
     """Forget the next pair: another one will be asked for. Call it `alone`."""
-    try:
-        places.next_certificate.unlink(missing_ok=True)
-        places.next_key.unlink(missing_ok=True)
-    except OSError as error:
-        raise PlaceError(f"{places.next_certificate}: cannot be removed ({error.strerror})") from error
+    _remove(places.next_certificate)
+    _remove(places.next_key)
 
 
 @contextlib.contextmanager
@@ -174,7 +173,7 @@ def load_key(path: Path) -> ec.EllipticCurvePrivateKey:
         found = load_pem_private_key(_read(path), None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise PlaceError(f"{path}: no unencrypted PEM private key in it: move it away, and ask anew") from error
-    if not isinstance(found, ec.EllipticCurvePrivateKey):
+    if not isinstance(found, ec.EllipticCurvePrivateKey) or not isinstance(found.curve, ec.SECP256R1):
         raise PlaceError(f"{path}: not a key of P-256, as the box makes them: move it away, and ask anew")
     return found
 
@@ -284,6 +283,13 @@ def _rename(here: Path, there: Path) -> None:
             os.close(descriptor)
     except OSError as error:
         raise _cannot_write(there, error) from error
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise PlaceError(f"{path}: cannot be removed ({error.strerror})") from error
 
 
 def _beside(path: Path, what: str) -> Path:

@@ -71,11 +71,12 @@ def client_context(settings: UplinkSettings) -> ssl.SSLContext:
         context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=str(settings.ca_file))
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         context.sslsocket_class = _Socket
-        context.load_cert_chain(settings.cert_file, settings.key_file)
+        # With a passphrase told, if an empty one, OpenSSL does not stop to ask for that of an encrypted key.
+        context.load_cert_chain(settings.cert_file, settings.key_file, password="")
     except ssl.SSLError as error:
         raise LinkError(
             f"{settings.ca_file}, {settings.cert_file} and {settings.key_file} make no TLS identity "
-            f"({error.strerror or error}): each must be PEM, and the key must be that of the certificate"
+            f"({error.strerror or error}): each must be PEM, unencrypted, and the key must be that of the certificate"
         ) from error
     return context
 

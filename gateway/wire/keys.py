@@ -42,6 +42,8 @@ __all__ = [
 _ID_LINE = re.compile(rb"^key-id: ([^\r\n]+)\r?$", re.MULTILINE)
 _PEM_BYTES = 1 << 16
 _CREDENTIAL_MODE = 0o440
+_CREDENTIALS = Path("/run/credentials")
+"""Where systemd has a folder for each service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +85,15 @@ def load_signing_key(path: Path) -> SigningKey:
 
 
 def _is_credential(path: Path, found: os.stat_result) -> bool:
-    """Tell whether systemd put the file there for this service alone (LoadCredential=).
+    """Tell whether systemd put the file there for one service alone (LoadCredential=).
 
     It is then root's, of mode 0440: the group's bits are the mask of the access list that lets our user in, and the
-    folder is closed to everyone else.
+    folder is closed to everyone else. Who looks from outside the service (`gateway doctor`) has no variable that names
+    the folder, but finds it in its place.
     """
     folder = os.environ.get("CREDENTIALS_DIRECTORY")
     return (
-        bool(folder)
-        and path.parent == Path(str(folder))
+        ((bool(folder) and path.parent == Path(str(folder))) or path.parent.parent == _CREDENTIALS)
         and found.st_uid == 0
         and found.st_gid == 0
         and stat.S_IMODE(found.st_mode) == _CREDENTIAL_MODE

@@ -20,6 +20,8 @@ from gateway.wire.errors import KeyFileError
 from gateway.wire.keys import KeySet
 
 _MOST = 1 << 20
+_MARK = "\N{BYTE ORDER MARK}"
+"""What some editors and mail programs put in front of a text."""
 
 
 def csr(site_file: Path, *, new_key: bool, new_signing: bool, as_json: bool) -> int:
@@ -167,9 +169,9 @@ def _places(site_file: Path) -> Places:
 def _read(file: Path) -> str:
     try:
         if str(file) == "-":
-            return sys.stdin.read(_MOST + 1)
+            return sys.stdin.read(_MOST + 1).removeprefix(_MARK)
         with file.open(encoding="utf-8") as opened:
-            return opened.read(_MOST + 1)
+            return opened.read(_MOST + 1).removeprefix(_MARK)
     except OSError as error:
         raise Ended(CHECK_FAILED, f"{file}: {error.strerror}") from error
     except UnicodeDecodeError as error:

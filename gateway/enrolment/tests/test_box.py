@@ -1,6 +1,8 @@
 """Keys are made on the box and stay; a bundle is installed whole or not at all, and every reason against it is told."""
 
 import datetime as dt
+import errno
+import os
 import stat
 from dataclasses import replace
 from pathlib import Path
@@ -8,10 +10,11 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from gateway.centre.ca import issue
 from gateway.centre.ca.issue import Kind
-from gateway.enrolment import box, bundle
+from gateway.enrolment import box, bundle, renewal
 from gateway.enrolment.box import InstallError
 from gateway.enrolment.bundle import BundleError
 from gateway.enrolment.places import PlaceError, look
@@ -46,6 +49,32 @@ def test_the_site_may_name_the_signing_key(tmp_path: Path) -> None:
     made = {box.ask(places(tmp_path / each)).key_id for each in "bc"}
     assert len(made) == 2
     assert all(each.startswith(f"{GATEWAY}-") for each in made)
+
+
+def test_a_key_on_another_curve_is_named(tmp_path: Path) -> None:
+    """Who brought a key of P-384 reads which file it is and what to do."""
+    at = places(tmp_path / "box")
+    key = ec.generate_private_key(ec.SECP384R1())
+    at.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    with pytest.raises(PlaceError, match=rf"{at.key}: not a key of P-256.*move it away"):
+        box.ask(at)
+
+
+def test_where_nothing_can_be_written_what_is_there_serves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder of systemd's credentials, or a card that went read-only: the agent starts with what is there."""
+    at = enrolled(tmp_path / "box")
+
+    def refuse(path: str | Path, *_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    monkeypatch.setattr(os, "unlink", refuse)
+    seen = renewal.see(at)
+    assert seen.failure is None
+    assert seen.identity.current is not None
+    at.next_certificate.write_text("of no key of ours")
+    failure = renewal.see(at).failure
+    assert failure is not None
+    assert "cannot be removed (Read-only file system)" in failure
 
 
 def test_a_bundle_is_installed_and_secrets_stay_secret(tmp_path: Path) -> None:

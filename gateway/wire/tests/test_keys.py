@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from gateway.wire import cose
+from gateway.wire import cose, keys
 from gateway.wire.errors import KeyFileError
 from gateway.wire.keys import (
     KeySet,
@@ -80,6 +80,20 @@ def test_a_credential_of_systemd_is_taken_as_systemd_makes_it(
     else:
         with pytest.raises(KeyFileError, match="others may read"):
             load_signing_key(path)
+
+
+def test_a_credential_is_known_from_outside_the_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks what is wrong has no variable that names the folder: it is known by where systemd puts them."""
+    path = tmp_path / "gateway.service" / "signing.key"
+    path.parent.mkdir()
+    make_signing_key(path, "gw-00001")
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    monkeypatch.setattr(os, "fstat", lambda _: os.stat_result((stat.S_IFREG | 0o440, 1, 1, 1, 0, 0, 1, 0, 0, 0)))
+    monkeypatch.setattr(Path, "open", lambda path, _mode: os.fdopen(os.open(path, os.O_RDONLY), "rb", buffering=0))
+    with pytest.raises(KeyFileError, match="others may read"):
+        load_signing_key(path)
+    monkeypatch.setattr(keys, "_CREDENTIALS", tmp_path)
+    assert load_signing_key(path).key_id == b"gw-00001"
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o622])

@@ -57,7 +57,13 @@ def test_a_box_without_certificate_says_what_to_do(site: Path, capsys: pytest.Ca
 
 
 @pytest.mark.parametrize(
-    ("content", "said"), [(None, "No such file"), ("version = 1", "gateway: a text is wanted"), ("\udc80", "no text")]
+    ("content", "said"),
+    [
+        (None, "No such file"),
+        ("version = 1", "gateway: a text is wanted"),
+        ("\N{BYTE ORDER MARK}version = 1", "gateway: a text is wanted"),
+        ("\udc80", "no text"),
+    ],
 )
 def test_what_is_no_bundle_is_refused(
     site: Path, tmp_path: Path, content: str | None, said: str, capsys: pytest.CaptureFixture[str]
