@@ -56,6 +56,8 @@ class Proof:
     unknown_keys: int = 0
     revoked_keys: int = 0
     messages: int = 0
+    good: int = 0
+    """Signed by a key that is known and may say it."""
 
     def take(self, where: str, blob: bytes) -> None:
         """Judge one message; `where` names it for people."""
@@ -70,10 +72,12 @@ class Proof:
         except (MalformedMessage, SignatureError) as error:
             self.fault(f"{where}: {error}")
             return
-        issuer = self.keys.issuer_of(header.key_id)
-        if header.stream not in _FROM_CENTRE and issuer != header.gateway:
-            self.fault(f"{where}: {_named(header)} was signed with a key of {issuer}")
+        key, role = self.keys.keys[header.key_id], _FROM_CENTRE.get(header.stream, _GATEWAY)
+        if role not in key.roles or (role == _GATEWAY and key.issuer != header.gateway):
+            may = ", ".join(sorted(key.roles))
+            self.fault(f"{where}: {_named(header)} was signed with a key of {key.issuer}, whose role is {may}")
             return
+        self.good += 1
         self._follow(header, blob, payload)
 
     def told(self, gateway: str, dropped: Dropped) -> None:
@@ -121,7 +125,9 @@ class Proof:
         return self.streams.setdefault(key, StreamProof(key))
 
 
-_FROM_CENTRE = frozenset({"cmd", "receipt", "cfg"})
+_GATEWAY = "gateway"
+_FROM_CENTRE = {"cmd": "dispatch", "receipt": "receipt", "cfg": "config"}
+"""The streams that are the centre's, and the role that each wants."""
 
 
 def _named(header: cose.Header) -> str:

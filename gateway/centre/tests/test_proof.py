@@ -10,6 +10,7 @@ from gateway.centre.proof import Proof
 from gateway.centre.store import Store
 from gateway.centre.tests.speaker import EPOCH, Speaker, key_set
 from gateway.wire import cose
+from gateway.wire.keys import KeySet
 from gateway.wire.messages import Dropped
 
 KEY = ("gw-0001", EPOCH, "fine")
@@ -70,6 +71,19 @@ def test_a_gateway_does_not_speak_for_another() -> None:
     proof = Proof(key_set(one, two))
     proof.take("file", liar.segment(1, [1]))
     assert proof.fault_count == 1
+
+
+@pytest.mark.parametrize(("stream", "role"), [("cmd", "dispatch"), ("receipt", "receipt"), ("cfg", "config")])
+def test_nobody_says_what_his_role_does_not_allow(stream: str, role: str) -> None:
+    """A command that a gateway's key has signed proves nothing, nor a reading that a key of the centre has signed."""
+    gateway, centre = Speaker(), Speaker("centre", b"centre-2026")
+    proof = Proof(KeySet.of([gateway.trusted(), centre.trusted(role)]))
+    proof.take("of a gateway", gateway.say(stream, 1))
+    assert "whose role is gateway" in proof.faults[-1]
+    proof.take("of the centre", centre.say(stream, 1))
+    assert (proof.fault_count, proof.good) == (1, 1)
+    proof.take("a reading", centre.segment(1, [1]))
+    assert (proof.fault_count, proof.good) == (2, 1)
 
 
 def test_messages_come_out_of_files_as_they_went_in(tmp_path: Path) -> None:

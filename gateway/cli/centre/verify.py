@@ -59,8 +59,7 @@ def _lines(proof: Proof, streams: Sequence[StreamProof]) -> Iterator[str]:
         yield f"{proof.unknown_keys} messages are signed with keys that the key set does not have: not checked"
     if proof.revoked_keys:
         yield f"{proof.revoked_keys} messages are signed with a key that is revoked now"
-    good = proof.messages - proof.fault_count - proof.unknown_keys
-    yield f"{proof.messages} messages, {max(0, good)} signatures good"
+    yield f"{proof.messages} messages, {proof.good} signatures good"
 
 
 def _facts(each: StreamProof) -> Iterator[str]:
