@@ -50,7 +50,9 @@ def rescue(path: Path, *, made_by: str, without: str, in_part: Sequence[str]) ->
             ]
             connection.execute("BEGIN")
             holes = {name: _copy_table(damaged, connection, name, in_part) for name in tables}
-            lost = salvage.record(connection, holes["segment"]) + salvage.at_most(holes["journal"])
+            lost = salvage.record(connection, holes["segment"], salvage.listed(damaged)) + salvage.at_most(
+                holes["journal"]
+            )
             connection.execute("COMMIT")
     except (sqlite3.Error, UnicodeDecodeError):
         with suppress(OSError):

@@ -1,9 +1,11 @@
 """The rows of a damaged table that can still be read, and where rows are missing between them."""
 
+import contextlib
 import hashlib
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 _STREAMS = "SELECT id, last_sequence, last_digest FROM stream"
@@ -101,10 +103,25 @@ def at_most(holes: list[tuple[int, int | None]]) -> int:
     return sum(high - low - 1 if high else 1 for low, high in holes)
 
 
-def record(connection: sqlite3.Connection, holes: list[tuple[int, int | None]]) -> int:
+def listed(damaged: sqlite3.Connection) -> list[tuple[int, int]]:
+    """Give stream and number of each pending segment that the index of the table names, as far as that can be read.
+
+    It tells of rows that a page holds no more which looks sound: an old one, or another's, that the card gave for it.
+    """
+    query = "SELECT stream, sequence FROM segment INDEXED BY segment_by_state WHERE received = 0 AND stream = ?"
+    found: list[tuple[int, int]] = []
+    for stream, _, _ in damaged.execute(_STREAMS).fetchall():
+        for way in ("", "DESC"):  # from both ends up to what cannot be read
+            with contextlib.suppress(*_DAMAGE):
+                found += damaged.execute(f"{query} ORDER BY sequence {way}", (stream,))
+    return found
+
+
+def record(connection: sqlite3.Connection, holes: list[tuple[int, int | None]], listed_: list[tuple[int, int]]) -> int:
     """Note as lost to damage the segments that were in the holes, as far as their neighbours tell; give how many.
 
-    How many readings were in them is not known, and no digest but that of a stream's last: the rest are zeros.
+    And those that were `listed` and are not there. How many readings were in them is not known, and no digest but that
+    of a stream's last: the rest are zeros.
     """
     lost = 0
     for stream, last, digest in connection.execute(_STREAMS).fetchall():
@@ -116,12 +133,30 @@ def record(connection: sqlite3.Connection, holes: list[tuple[int, int | None]]) 
             lost += _record(
                 connection, stream, first, end, digest if end == last else bytes(hashlib.sha256().digest_size)
             )
+        lost += _record_missing(
+            connection, stream, {each for number, each in listed_ if number == stream}, last, digest
+        )
     if lost:
         connection.execute(
             "INSERT INTO loss VALUES ('damage', ?, 0) ON CONFLICT DO UPDATE SET entries = entries + excluded.entries",
             (lost,),
         )
     return lost
+
+
+def _record_missing(connection: sqlite3.Connection, stream: int, those: set[int], last: int, digest: bytes) -> int:
+    """Note what was listed of a stream and is neither there nor told; give how many."""
+    those -= {each for (each,) in connection.execute("SELECT sequence FROM segment WHERE stream = ?", (stream,))}
+    for first, end in connection.execute(
+        "SELECT first_sequence, last_sequence FROM dropped WHERE stream = ?", (stream,)
+    ).fetchall():
+        those -= {each for each in those if first <= each <= end}
+    missing = sorted(each for each in those if 0 < each <= last)
+    for _, run in groupby(enumerate(missing), lambda each: each[1] - each[0]):
+        numbers = [each for _, each in run]
+        known = digest if numbers[-1] == last else bytes(hashlib.sha256().digest_size)
+        _insert(connection, stream, numbers[0], numbers[-1], known)
+    return len(missing)
 
 
 def _record(connection: sqlite3.Connection, stream: int, first: int, end: int, digest: bytes) -> int:
@@ -132,12 +167,16 @@ def _record(connection: sqlite3.Connection, stream: int, first: int, end: int, d
     first = max(first, (known or 0) + 1)
     if first > end:
         return 0
+    _insert(connection, stream, first, end, digest)
+    return end - first + 1
+
+
+def _insert(connection: sqlite3.Connection, stream: int, first: int, end: int, digest: bytes) -> None:
     connection.execute(
         "INSERT INTO dropped (stream, first_sequence, last_sequence, count, first_ms, last_ms, last_digest, reason)"
         " VALUES (?, ?, ?, 0, 0, 0, ?, 'damage')",
         (stream, first, end, digest),
     )
-    return end - first + 1
 
 
 def _sequence(  # noqa: PLR0913, PLR0917 - one query

@@ -146,6 +146,24 @@ def test_what_can_be_read_of_the_segments_goes_on_and_the_rest_is_told(tmp_path:
         assert (outbox.moved_aside, outbox.lost_at_start) == (None, 0)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_a_page_that_the_card_gives_for_another_is_told_as_lost(tmp_path: Path, seed: int) -> None:
+    """It looks sound, and what it should hold is gone all the same: nobody may say that nothing was lost."""
+    path = tmp_path / "outbox.db"
+    epoch = _filled(path)
+    pages = _pages(path, "segment")
+    of, given = random.Random(seed).sample(pages[1:], 2)  # the first ones hold what has its receipt
+    data = bytearray(path.read_bytes())
+    data[(of - 1) * PAGE : of * PAGE] = data[(given - 1) * PAGE : given * PAGE]
+    path.write_bytes(data)
+    with closing(open_outbox(path)) as outbox:
+        assert (outbox.rescued, outbox.epoch) == (True, epoch)
+        outbox.resend(outbox.epoch, "fine", 1, 5)
+        became = _what_became_of_each(outbox)
+        assert set(range(6, ROWS // 4 + 1)) <= became.keys()
+        assert 0 < list(became.values()).count("told") == outbox.lost_at_start
+
+
 def test_a_spoilt_index_costs_nothing(tmp_path: Path) -> None:
     """Where the rows themselves are sound all of them go on."""
     path = tmp_path / "outbox.db"
