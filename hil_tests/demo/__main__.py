@@ -71,20 +71,28 @@ async def main() -> int:
 def tell(screen: Screen, noted: Noted, outcome: Outcome, verdict: Verdict, failures: list[str]) -> None:
     """Close with what was read, what arrived verified, lost, duplicated, and how fast the order was."""
     screen.plain()
+    reaction = "-" if outcome.order_to_relay_ms is None else outcome.order_to_relay_ms
     for line in (
-        f"readings stored              {outcome.readings_stored:>9}   of every tier; asked last, for it goes on",
-        f"readings verified            {outcome.readings_verified:>9}   by signature, sequence and hash chain",
-        f"put on the wires             {verdict.put:>9}   by the bench's own ledger, {verdict.found} of them verified",
-        f"lost                         {outcome.lost:>9}",
-        f"verified, never on a wire    {sum(verdict.invented.values()):>9}",
-        f"duplicates dropped           {outcome.duplicates_dropped:>9}",
-        f"bad signatures               {outcome.bad_signatures:>9}",
-        f"not committed at the kill    {outcome.uncommitted_s:>9.1f} s",
-        f"killed to first whole frame  {noted.downtime_ms / 1000:>9.1f} s",
-        f"order to relay               {'-' if outcome.order_to_relay_ms is None else outcome.order_to_relay_ms:>9} ms",
-        f"power before, during shed    {outcome.shed_power_before_w} VA, {outcome.shed_power_during_w} VA",
+        f"had to arrive, by the meters' own books  {verdict.put:>8}   readings",
+        f"of these, at the centre                  {verdict.found:>8}",
+        f"lost                                     {outcome.lost:>8}   but for what was not on the card at the kill",
+        f"at the centre, never sent by a meter     {sum(verdict.invented.values()):>8}",
+        f"with a bad signature                     {outcome.bad_signatures:>8}",
+        f"came twice, counted once                 {outcome.duplicates_dropped:>8}   messages",
+        "",
+        f"stored by the gateway in all             {outcome.readings_stored:>8}   (1)",
+        f"verified by the centre in all            {outcome.readings_verified:>8}   (2)",
+        "",
+        f"not yet on the card at the kill          {outcome.uncommitted_s:>8.1f} s",
+        f"from the kill to the first whole frame   {noted.downtime_ms / 1000:>8.1f} s",
+        f"from the order to the switched loads     {reaction:>8} ms",
+        f"power before the shed, and during it     {outcome.shed_power_before_w} VA, {outcome.shed_power_during_w} VA",
+        "",
+        "(1) Also what need not arrive or is made of readings: values that did not change, pulse counts, one-minute",
+        "    means, indexes at each quarter of an hour. It goes on while the centre counts: it may be ahead of (2).",
+        "(2) Signature, place in the sequence and chain of hashes are right.",
     ):
-        screen.plain("  " + line)
+        screen.plain(f"  {line}".rstrip())
     for name, count in sorted(verdict.lost.items(), key=lambda item: -item[1])[:MOST_TOLD]:
         screen.plain(f"    lost of {name}: {count}")
     for name, count in sorted(verdict.invented.items(), key=lambda item: -item[1])[:MOST_TOLD]:
@@ -94,10 +102,13 @@ def tell(screen: Screen, noted: Noted, outcome: Outcome, verdict: Verdict, failu
         screen.say(failure, colour=RED)
     if not failures and noted.finished == OPTED_OUT:
         screen.say(
-            "Nothing lost, nothing unverified; somebody opted out on the page, and the shed ended.", colour=GREEN
+            "Nothing lost that was on the card, nothing unverified; somebody opted out on the page, and the shed ended.",
+            colour=GREEN,
         )
     elif not failures:
-        screen.say("Nothing lost, nothing unverified; the shed took effect and was undone.", colour=GREEN)
+        screen.say(
+            "Nothing lost that was on the card, nothing unverified; the shed took effect and was undone.", colour=GREEN
+        )
 
 
 if __name__ == "__main__":

@@ -192,7 +192,7 @@ class Story:
         self.noted.uncommitted_ms = killed - committed
         self.noted.downtime_ms = first - killed
         self.screen.say(
-            f"It reads again. Not yet committed when it died: {(killed - committed) / 1000:.1f} s; "
+            f"It reads again. Lost with it, for not on the card yet: {(killed - committed) / 1000:.1f} s of readings; "
             f"from its death to its first whole frame: {(first - killed) / 1000:.1f} s."
         )
         await self.whole.until(lambda status: status["link"]["connected"], "a connection")

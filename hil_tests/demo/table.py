@@ -61,11 +61,11 @@ def _is_silent(meter: dict[str, Any], now_ms: int) -> bool:
 def summary(status: dict[str, Any] | None, centre: dict[str, int]) -> str:
     """Give the table in one line."""
     if status is None:
-        return f"agent away; centre: {centre['verified_readings']} readings verified"
+        return f"the gateway is not running; the centre has verified {centre['verified_readings']} readings"
     return (
-        f"{status['readings_taken']} readings taken, {status['outbox']['readings_pending']} without a receipt; "
-        f"link {'up' if status['link']['connected'] else 'down'}; {status['shedding']['text']}; "
-        f"centre: {centre['verified_readings']} verified"
+        f"{status['readings_taken']} readings since the gateway's start, {status['outbox']['readings_pending']} wait "
+        f"on the card; link {'up' if status['link']['connected'] else 'down'}; {status['shedding']['text']}; "
+        f"in all verified there: {centre['verified_readings']}"
     )
 
 
