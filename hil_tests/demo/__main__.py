@@ -102,7 +102,7 @@ def tell(screen: Screen, noted: Noted, outcome: Outcome, verdict: Verdict, failu
         screen.say(failure, colour=RED)
     if not failures and noted.finished == OPTED_OUT:
         screen.say(
-            "Nothing lost that was on the card, nothing unverified; somebody opted out on the page, and the shed ended.",
+            "Nothing lost that was on the card, nothing unverified; somebody opted out on the page: the shed ended.",
             colour=GREEN,
         )
     elif not failures:
