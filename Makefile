@@ -65,7 +65,7 @@ bench-faces: $(VENV)/.demo  ## time, memory and weight of the command line and t
 bench-tic: $(VENV)/.test  ## the TIC: groups kept, wrong values, speed beside PyPI's readers, CPU, changes of mode (4 minutes)
 	@$(BIN)/python -m hil_tests.benchmarks.tic
 
-bench-outbox: $(VENV)/.test  ## storing, sealing, sending and draining beside others, on one trace (10 minutes; root for the bytes on the disk; BENCH_DAYS=2: less)
+bench-outbox: $(VENV)/.test  ## storing, sealing, sending and draining beside others, on one trace (15 minutes; root for the bytes on the disk; BENCH_DAYS=2: less)
 	@$(BIN)/python -m hil_tests.benchmarks.outbox $(BENCH_ONLY:%=--only %)
 
 package: $(VENV)/.demo  ## dist/*.deb for Debian 12, amd64 and arm64: self-contained, reproducible

@@ -1,7 +1,7 @@
 """From a sealed segment to the centre's receipt, over a real mosquitto; and what happens where something fails."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 
 from gateway.centre.service import Centre
-from gateway.centre.settings import CentreSettings
 from gateway.uplink.settings import Inbound
 from gateway.wire import cose
 from gateway.wire.keys import KeySet, make_signing_key
 from gateway.wire.messages import Command, Heartbeat, Receipt, Resend, TimeReply
 from hil_tests.bench.broker import Access, Broker
+from hil_tests.bench.line import GATEWAY, centre_of, read, sender_of, until
 from hil_tests.bench.pki import CENTRE_EPOCH, Authority, SiteKeys, make_site_keys
 from hil_tests.bench.raw_client import RawClient
 from hil_tests.bench.sender import STREAM, Sender, uplink_settings
 
-GATEWAY, OTHER = "gw-0001", "gw-0002"
+OTHER = "gw-0002"
 
 
 @pytest.fixture(name="keys", scope="module")
@@ -35,51 +35,13 @@ def broker_fixture(tmp_path: Path, keys: SiteKeys) -> Iterator[Broker]:
         yield broker
 
 
-def centre_of(keys: SiteKeys, broker: Broker, folder: Path) -> Centre:
-    """Make a centre on the bench's broker."""
-    return Centre(
-        CentreSettings(
-            host=broker.host,
-            port=broker.port,
-            ca_file=keys.ca,
-            cert_file=keys.centre.cert,
-            key_file=keys.centre.key,
-            signing_key=keys.centre_signing_key,
-            gateway_keys=keys.gateway_keys,
-            database=folder / "centre.db",
-            epoch=CENTRE_EPOCH,
-            gap_after_s=0.2,
-            receipt_late_s=0.2,
-            reconnect_max_s=1,
-        )
-    )
-
-
-def sender_of(keys: SiteKeys, port: int, folder: Path, **figures: float) -> Sender:
-    """Make a gateway's way out on the bench's broker."""
-    gateway = keys.gateways[GATEWAY]
-    return Sender(gateway, uplink_settings(keys, gateway, port, **figures), folder / "outbox.db")
-
-
 @asynccontextmanager
-async def both(keys: SiteKeys, broker: Broker, folder: Path, **figures: float) -> AsyncIterator[tuple[Centre, Sender]]:
+async def both(keys: SiteKeys, broker: Broker, folder: Path, **figures: object) -> AsyncIterator[tuple[Centre, Sender]]:
     """Run a centre that is connected, and a gateway."""
-    async with centre_of(keys, broker, folder) as centre:
+    async with centre_of(keys, broker.port, folder) as centre:
         await until(lambda: centre.connected)
         async with sender_of(keys, broker.port, folder, **figures) as sender:
             yield centre, sender
-
-
-async def until(true: Callable[[], bool], timeout_s: float = 20.0) -> None:
-    """Wait until something is so; raise TimeoutError."""
-    async with asyncio.timeout(timeout_s):
-        while not true():
-            await asyncio.sleep(0.02)
-
-
-def read(centre: Centre) -> list[int | str | None]:
-    """Give every value of one channel that the centre can decode, in order."""
-    return [value for table in centre.readings(GATEWAY, "meter") for value in table.columns["meter.east"]]
 
 
 async def test_what_is_sealed_is_verified_receipted_and_done(keys: SiteKeys, broker: Broker, tmp_path: Path) -> None:
@@ -136,7 +98,7 @@ async def test_broker_without_a_subscriber_loses_nothing(keys: SiteKeys, broker:
         await until(lambda: sender.uplink.state.acked >= 33)
         assert sender.uplink.state.failed == 0
         assert (await sender.stats()).segments_pending == 31
-        async with centre_of(keys, broker, tmp_path) as centre:
+        async with centre_of(keys, broker.port, tmp_path) as centre:
             await sender.done()
             await until(lambda: centre.verified_readings == 2 * len(sender.values))
             assert read(centre) == sender.values
@@ -149,7 +111,7 @@ async def test_silent_centre_is_not_flooded(keys: SiteKeys, broker: Broker, tmp_
         await until(lambda: sender.uplink.state.unreceipted == 20 and sender.uplink.state.in_flight == 0)
         await asyncio.sleep(0.2)
         assert sender.uplink.state.sent == 20 + 2  # and the birth, and that it is online
-        async with centre_of(keys, broker, tmp_path):
+        async with centre_of(keys, broker.port, tmp_path):
             await sender.done()
 
 
@@ -173,7 +135,7 @@ async def test_bad_signature_is_counted_and_never_receipted(keys: SiteKeys, brok
     forged = tmp_path / "forged.pem"
     make_signing_key(forged, f"{GATEWAY}-2026")
     forger = replace(keys.gateways[GATEWAY], signing_key=forged)
-    async with centre_of(keys, broker, tmp_path) as centre:
+    async with centre_of(keys, broker.port, tmp_path) as centre:
         await until(lambda: centre.connected)
         settings = uplink_settings(keys, forger, broker.port)
         async with Sender(forger, settings, tmp_path / "outbox.db") as sender:
@@ -247,12 +209,12 @@ async def test_hole_is_asked_for_and_filled(keys: SiteKeys, broker: Broker, tmp_
 async def test_centre_that_returns_goes_on_where_it_was(keys: SiteKeys, broker: Broker, tmp_path: Path) -> None:
     """A centre started again on its store takes what was queued, repeats no number and counts nothing twice."""
     async with sender_of(keys, broker.port, tmp_path, resend_after_s=1.0) as sender:
-        async with centre_of(keys, broker, tmp_path) as centre:
+        async with centre_of(keys, broker.port, tmp_path) as centre:
             await sender.seal(5)
             await sender.done()
             await centre.shed(GATEWAY, 10, 60)
         await sender.seal(5)
-        async with centre_of(keys, broker, tmp_path) as centre:
+        async with centre_of(keys, broker.port, tmp_path) as centre:
             await until(lambda: centre.connected)
             await centre.shed(GATEWAY, 20, 60)
             await sender.done()
@@ -299,7 +261,7 @@ async def test_order_reaches_its_gateway_and_its_answers_the_centre(
 
 async def test_order_that_nobody_hears_is_undelivered(keys: SiteKeys, broker: Broker, tmp_path: Path) -> None:
     """An order to a gateway that never subscribed is recorded as undelivered, not as refused."""
-    async with centre_of(keys, broker, tmp_path) as centre:
+    async with centre_of(keys, broker.port, tmp_path) as centre:
         await until(lambda: centre.connected)
         order = await centre.shed(OTHER, 40, 60)
         await until(lambda: centre.undelivered(order))
@@ -325,7 +287,7 @@ async def test_birth_is_kept_for_a_centre_that_comes_later(keys: SiteKeys, broke
     """The birth is retained by the broker, and signed."""
     async with sender_of(keys, broker.port, tmp_path) as sender:
         await until(lambda: sender.uplink.state.connected and sender.uplink.state.acked >= 2)
-        async with centre_of(keys, broker, tmp_path) as centre:
+        async with centre_of(keys, broker.port, tmp_path) as centre:
             await until(lambda: centre.birth(GATEWAY) is not None)
             birth = centre.birth(GATEWAY)
             assert birth is not None

@@ -19,6 +19,18 @@ from hil_tests.bench.pki import CENTRE, SiteKeys
 _PATIENCE_S = 10.0
 _LOOPBACK = "127.0.0.1"
 
+CENTRE_TOPICS = """\
+topic read gw/v1/+/tele/#
+topic read gw/v1/+/evt/#
+topic read gw/v1/+/state
+topic read gw/v1/+/conn
+topic read gw/v1/+/ack
+topic write gw/v1/+/cmd
+topic write gw/v1/+/cfg
+topic write gw/v1/+/receipt
+"""
+"""What a centre may touch: of every gateway, what it says, and the three ways to speak to it."""
+
 _CONTRACT = f"""\
 # A gateway is known by its certificate's name (%u) and touches its own topics alone.
 pattern write gw/v1/%u/tele/#
@@ -31,15 +43,7 @@ pattern read gw/v1/%u/cfg
 pattern read gw/v1/%u/receipt
 
 user {CENTRE}
-topic read gw/v1/+/tele/#
-topic read gw/v1/+/evt/#
-topic read gw/v1/+/state
-topic read gw/v1/+/conn
-topic read gw/v1/+/ack
-topic write gw/v1/+/cmd
-topic write gw/v1/+/cfg
-topic write gw/v1/+/receipt
-"""
+{CENTRE_TOPICS}"""
 
 
 OBSERVER = "observer"

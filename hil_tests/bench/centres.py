@@ -15,22 +15,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from gateway.centre.ca.authority import Authority
 from gateway.centre.ca.issue import Kind
 from gateway.wire.keys import KeySet, make_signing_key
-from hil_tests.bench.broker import Broker
+from hil_tests.bench.broker import CENTRE_TOPICS, Broker
 from hil_tests.bench.pki import CENTRE, CENTRE_EPOCH, CENTRE_ROLES, SiteKeys, now, trusted, write_private
 
 PATIENCE_S = 60.0
-
-_FOR_A_CENTRE = """
-user {name}
-topic read gw/v1/+/tele/#
-topic read gw/v1/+/evt/#
-topic read gw/v1/+/state
-topic read gw/v1/+/conn
-topic read gw/v1/+/ack
-topic write gw/v1/+/cmd
-topic write gw/v1/+/cfg
-topic write gw/v1/+/receipt
-"""
 
 
 class SharedBroker(Broker):
@@ -40,7 +28,9 @@ class SharedBroker(Broker):
 
     def _configuration(self) -> str:
         access = self.folder / "acl-of-several"
-        access.write_text(self.access.value + "".join(_FOR_A_CENTRE.format(name=name) for name in self.names), "utf-8")
+        access.write_text(
+            self.access.value + "".join(f"\nuser {name}\n{CENTRE_TOPICS}" for name in self.names), "utf-8"
+        )
         access.chmod(0o600)
         return super()._configuration().replace(f"acl_file {self.folder / 'acl'}\n", f"acl_file {access}\n")
 
