@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.centre.tables import read_only
 from gateway.wire import cose, trust
 from gateway.wire.keys import KeySet, SigningKey, TrustedKey, load_signing_key, make_signing_key
 from gateway.wire.messages import Command
@@ -49,8 +50,17 @@ def _ordered(whole: Whole, issuer: Issuer, key: SigningKey, epoch: bytes, number
     return command.id
 
 
+def _remembered(store: Path) -> int | None:
+    with read_only(store) as database:
+        row = database.execute("SELECT revision FROM key_set").fetchone()
+    return None if row is None else int(row[0])
+
+
 async def _gateways_key_is_revoked_and_given_back(whole: Whole) -> None:
-    """The running centre takes what a key signs while it is trusted, counts apart what it signs once it is revoked."""
+    """The running centre takes what a key signs while it is trusted, counts apart what it signs once it is revoked.
+
+    A centre that starts anew, beside a file of before the revocation, believes nobody until the file is right.
+    """
     path = whole.keys.gateway_keys
     await _until(lambda: whole.centre.verified_readings > 0, "readings at the centre")
     known = KeySet.load(path)
@@ -59,6 +69,14 @@ async def _gateways_key_is_revoked_and_given_back(whole: Whole) -> None:
     await _until(lambda: whole.centre.counts.revoked_keys > 0, "what a revoked key has signed")
     taken, refused = whole.centre.counts.segments, whole.centre.counts.revoked_keys
     await _until(lambda: whole.centre.counts.revoked_keys > refused, "more of it")
+    assert whole.centre.counts.segments == taken
+    await _until(lambda: _remembered(whole.folder / "centre.db") == revoked.revision, "the revision in the store")
+    async with whole.centre_away():
+        _install(path, known)
+    await _until(
+        lambda: any("was trusted before" in each for each in whole.centre.troubles), "the older file to be told"
+    )
+    await _until(lambda: whole.centre.counts.bad_signatures > 0, "a message that nobody believes")
     assert whole.centre.counts.segments == taken
     # It was a mistake, for the sake of this test: what waited meanwhile is on the card, and comes.
     _install(path, KeySet(known.keys, revoked.revision + 1))

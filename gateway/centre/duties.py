@@ -57,6 +57,7 @@ class Duties:
         # Whoever takes over does so before a heartbeat is due.
         self._lease_ms = max(_LEASE_MIN_MS, round(settings.heartbeat_s * 1_000 / 3))
         self._renewed_ms = 0
+        self._revision = 0
         self._duty = f"duty at {settings.host}:{settings.port}"
         self.connected = asyncio.Event()
 
@@ -121,8 +122,16 @@ class Duties:
         while True:
             with suppress(StoreUnavailable):
                 await self._lease()
+                await self._remember()
                 await self._ask()
             await asyncio.sleep(_TICK_S)
+
+    async def _remember(self) -> None:
+        """Keep which revision of the gateways' keys is trusted: after a restart an older file must not be."""
+        revision = self._keyring.revision
+        if revision > self._revision:
+            await self._keeper.do(lambda store: store.keep_key_set_revision(revision))
+            self._revision = revision
 
     async def _lease(self) -> None:
         now_ms = now_utc_ms()

@@ -1,4 +1,8 @@
-"""The gateways' keys, read anew when their file changes: a key that is added or revoked counts without a restart."""
+"""The gateways' keys, read anew when their file changes: a key that is added or revoked counts without a restart.
+
+The highest revision of the file that was trusted stands in the store: after a restart an older copy of it, in which a
+key is not revoked yet, is not trusted.
+"""
 
 from pathlib import Path
 
@@ -21,6 +25,16 @@ class Keyring:
         if keys is not self._keys:
             self._keys, self._judge = keys, Judge(keys)
         return self._judge
+
+    @property
+    def revision(self) -> int:
+        """The highest revision that was trusted; looks whether the file has changed."""
+        self._trust.current()
+        return self._trust.revision
+
+    def not_below(self, revision: int) -> None:
+        """Trust no lower revision than one of an earlier life."""
+        self._trust.not_below(revision)
 
     @property
     def failure(self) -> str | None:

@@ -175,6 +175,7 @@ class Centre:
         """Open the store and serve until cancelled; raise CentreError, or sqlite3.Error for a store that is damaged."""
         try:
             await self._keeper.open()
+            self._keyring.not_below(await self._keeper.do(Store.key_set_revision))
             self._standing.tallies = await self._keeper.do(Store.tallies)
             births = await self._keeper.do(Store.births)
             for name, payload in births:

@@ -171,6 +171,18 @@ class Store:
             [(name, min(count, COUNT_MAX), COUNT_MAX) for name, count in tallies.items() if count],
         )
 
+    def key_set_revision(self) -> int:
+        """Give the highest revision of the gateways' keys that this centre has trusted, 0 before the first."""
+        row = self.database.execute("SELECT revision FROM key_set WHERE taker = ?", (self.taker,)).fetchone()
+        return 0 if row is None else int(row[0])
+
+    def keep_key_set_revision(self, revision: int) -> None:
+        """Keep the revision of the gateways' keys that is trusted now, where it is higher."""
+        self.database.execute(
+            "INSERT INTO key_set VALUES (?1, ?2) ON CONFLICT DO UPDATE SET revision = max(revision, ?2)",
+            (self.taker, revision),
+        )
+
     def births(self) -> list[tuple[str, bytes]]:
         """Give the last birth of each gateway."""
         return self.database.execute("SELECT gateway, payload FROM birth").fetchall()

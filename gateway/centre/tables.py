@@ -84,6 +84,9 @@ CREATE TABLE lease (
 `first_ms` and `last_ms` are known once it is decoded. `taker` is the centre that committed it.
 """
 
+_KEY_SET = "CREATE TABLE IF NOT EXISTS key_set (taker TEXT PRIMARY KEY, revision INTEGER NOT NULL) STRICT"
+"""The highest revision of the gateways' keys that each centre has trusted; older files of version 2 lack the table."""
+
 _UNAVAILABLE = frozenset(
     {
         sqlite3.SQLITE_BUSY,
@@ -118,6 +121,7 @@ def open_store(path: Path) -> sqlite3.Connection:
 
 
 def _make_tables(database: sqlite3.Connection, path: Path) -> None:
+    """Make what is not there yet, in the caller's transaction; raise StoreUnusable."""
     (made,) = database.execute("PRAGMA application_id").fetchone()
     (version,) = database.execute("PRAGMA user_version").fetchone()
     (tables,) = database.execute("SELECT count(*) FROM sqlite_schema").fetchone()
@@ -130,6 +134,7 @@ def _make_tables(database: sqlite3.Connection, path: Path) -> None:
         raise StoreUnusable(f"{path}: a database, but not the centre's store: name another file")
     elif version != VERSION:
         raise StoreUnusable(f"{path}: of version {version}, where this program has {VERSION}: use that of its version")
+    database.execute(_KEY_SET)
 
 
 def read_only(path: Path) -> closing[sqlite3.Connection]:

@@ -49,6 +49,12 @@ class Trust:
         """The highest revision that was trusted."""
         return self._keys.revision
 
+    def not_below(self, revision: int) -> None:
+        """Take no lower revision than one that was trusted in an earlier life, and forget a file that is lower."""
+        if self._keys.revision < revision:
+            lower, self._keys = self._keys, KeySet({}, revision)
+            self._take(lower)
+
     def current(self) -> KeySet:
         """Give the keys that are trusted now; looks at the file every two seconds at most."""
         now_s = self._now_s()
@@ -84,7 +90,7 @@ class Trust:
 
     def _fail(self, why: str) -> None:
         self.failure = why
-        log.warning("the trusted keys stay as they are: %s", why)
+        log.warning("%s: %s", "the trusted keys stay as they are" if self._keys.keys else "no key is trusted", why)
 
 
 def _state(path: Path) -> tuple[int, ...] | None:
