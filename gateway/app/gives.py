@@ -73,6 +73,7 @@ _OUTBOX = table(
     pages_used=COUNT,
     quota_pages=COUNT,
     dropped_readings=COUNT,
+    dropped_segments=COUNT,
     given_up_readings=COUNT,
     withdrawn_readings=COUNT,
     aside_rows=COUNT,

@@ -132,6 +132,8 @@ def outbox(stats: Stats, sealing: Sealing, up_ms: int) -> Json:
     text = f"{pending} readings without a receipt, {stats.segments_pending} segments; {full} % of the room used"
     if stats.dropped_readings:
         text += f"; {stats.dropped_readings} readings dropped over the quota"
+    elif stats.dropped_segments:  # how many readings were in them, a damaged card no longer tells
+        text += f"; {stats.dropped_segments} segments lost"
     if stats.aside_rows:
         text += f"; {stats.aside_rows} rows that cannot be sealed are set aside"
     if sealing.given_up:
@@ -150,6 +152,7 @@ def outbox(stats: Stats, sealing: Sealing, up_ms: int) -> Json:
         "quota_pages": stats.quota_pages,
         "room_s": _room_s(stats, sealing, up_ms),
         "dropped_readings": stats.dropped_readings,
+        "dropped_segments": stats.dropped_segments,
         "given_up_readings": sealing.given_up,
         "withdrawn_readings": stats.withdrawn_readings,
         "aside_rows": stats.aside_rows,

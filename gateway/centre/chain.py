@@ -1,12 +1,13 @@
 """Whether each message follows the one before it: link by link, as soon as both ends of a link are in the store.
 
-Where a range was dropped, its record tells the digest of its last message, and so holds the next link. What follows a
-number is reckoned by SQLite: behind the highest that a gateway may use there is none that Python could hand over.
+Where a range was dropped, its record tells the digest of its last message, and so holds the next link; where a damaged
+card has taken that too (NO_DIGEST), that link is not judged. What follows a number is reckoned by SQLite: behind the
+highest that a gateway may use there is none that Python could hand over.
 """
 
 import sqlite3
 
-from gateway.wire.cose import FIRST_PREVIOUS
+from gateway.wire.cose import FIRST_PREVIOUS, NO_DIGEST
 from gateway.wire.messages import Dropped
 
 
@@ -26,7 +27,7 @@ def follow(database: sqlite3.Connection, stream: int, sequence: int, previous: b
     for (told,) in execute(
         "SELECT last_digest FROM dropped WHERE stream = ? AND last = ?", (stream, sequence)
     ).fetchall():
-        if told != digest:
+        if told not in {digest, NO_DIGEST}:
             breaks += _broken(database, stream, sequence)
     return breaks
 
@@ -34,6 +35,8 @@ def follow(database: sqlite3.Connection, stream: int, sequence: int, previous: b
 def bridge(database: sqlite3.Connection, stream: int, dropped: Dropped) -> int:
     """Check the links that a new drop record holds; give how many do not hold."""
     breaks = 0
+    if dropped.last_digest == NO_DIGEST:
+        return breaks
     for sequence, digest, previous in database.execute(
         "SELECT sequence, digest, previous FROM message WHERE stream = ?1 AND sequence BETWEEN ?2 AND ?2 + 1",
         (stream, dropped.last),
@@ -53,7 +56,7 @@ def _digest(database: sqlite3.Connection, stream: int, sequence: int) -> bytes |
     ):
         row = database.execute(query, (stream, sequence)).fetchone()
         if row is not None:
-            return bytes(row[0])
+            return None if row[0] == NO_DIGEST else bytes(row[0])
     return None
 
 

@@ -135,7 +135,7 @@ def _named(header: cose.Header) -> str:
 
 
 def _broken(stream: StreamProof) -> Iterator[int]:
-    told = {each.last: each.last_digest for each in stream.dropped}
+    told = {each.last: each.last_digest for each in stream.dropped if each.last_digest != cose.NO_DIGEST}
     for sequence, link in stream.links.items():
         before = stream.links.get(sequence - 1)
         digest = cose.FIRST_PREVIOUS if sequence == 1 else before.digest if before else told.get(sequence - 1)

@@ -32,6 +32,7 @@ _FACTS = (
     "segments_received",
     "journal_rows",
     "dropped_readings",
+    "dropped_segments",
     "pages_used",
     "quota_pages",
 )
@@ -51,7 +52,10 @@ def stats(door: Door, *, as_json: bool) -> int:
         return OK
     print(f"{found['readings_pending']} readings without a receipt, {found['segments_pending']} segments")
     print(f"{found['journal_rows']} rows wait to be sealed; {found['segments_received']} segments kept with a receipt")
-    print(f"{found['dropped_readings']} readings dropped over the quota, or damaged on the card")
+    print(
+        f"{found['dropped_readings']} readings dropped over the quota, or damaged on the card "
+        f"({found['dropped_segments']} segments)"
+    )
     print(f"{100 * found['pages_used'] // found['quota_pages']} % of the room used")
     if found["source"] == "file":
         print("read from the file: no agent is at work")
@@ -169,6 +173,7 @@ def _counted(site_file: Path) -> dict[str, Any]:
             "segments_received": reader.sealed(received=True).entries,
             "journal_rows": journal.entries,
             "dropped_readings": sum(lost[reason][1] for reason in ("quota", "damage") if reason in lost),
+            "dropped_segments": sum(lost[reason][0] for reason in ("quota", "damage") if reason in lost),
             "pages_used": reader.pages_used(),
             "quota_pages": site.storage.quota_mb * PAGES_A_MB,
         }

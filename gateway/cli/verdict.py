@@ -50,7 +50,8 @@ def verdict(
     ranges = [each for each in dropped if each.stream == stream.name]
     found.dropped = sum(each.last_sequence - each.first_sequence + 1 for each in ranges)
     # The digest of each segment that is known without being kept, and of the one before the first.
-    digests = {each.last_sequence: each.last_digest for each in ranges} | {0: cose.FIRST_PREVIOUS}
+    digests = {each.last_sequence: each.last_digest for each in ranges if each.last_digest != cose.NO_DIGEST}
+    digests[0] = cose.FIRST_PREVIOUS
     last, digest = 0, cose.FIRST_PREVIOUS
     for each in kept:
         segment = each.segment

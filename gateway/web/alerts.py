@@ -58,5 +58,7 @@ def _storage(outbox: Json) -> Iterator[Alert]:
         yield Alert("storage", detail=outbox["failure"])
     if outbox["dropped_readings"] or outbox["given_up_readings"]:
         yield Alert("lost", about=str(outbox["dropped_readings"] + outbox["given_up_readings"]))
+    elif outbox.get("dropped_segments"):  # with damaged parts of the card, which no longer tell what was in them
+        yield Alert("lost_parts", about=str(outbox["dropped_segments"]))
     if outbox["pages_used"] > NEARLY_FULL * outbox["quota_pages"] and outbox["segments_pending"]:
         yield Alert("full", grave=False)

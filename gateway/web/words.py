@@ -66,6 +66,10 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "alert.storage": ("Les mesures n’arrivent plus sur la carte.", "Readings no longer reach the card."),
     "alert.lost": ("{about} mesures ont été perdues.", "{about} readings were lost."),
+    "alert.lost_parts": (
+        "{about} paquets de mesures ont été perdus avec une partie de la carte.",
+        "{about} packets of readings were lost with a part of the card.",
+    ),
     "alert.full": (
         "La carte est presque pleine de mesures que le centre n’a pas reçues.",
         "The card is nearly full of readings that the centre has not received.",

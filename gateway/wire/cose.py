@@ -28,6 +28,8 @@ SCHEMA_ID_BYTES = 8
 DIGEST_BYTES = 32
 FIRST_PREVIOUS = bytes(DIGEST_BYTES)
 """`Header.previous` of the first message of a chain."""
+NO_DIGEST = bytes(DIGEST_BYTES)
+"""What a drop record has for the digest of its last message where a damaged card has taken that too."""
 
 _SIGN1 = 0xD2  # tag 18 (RFC 9052 section 4.2) in its only deterministic encoding
 _SIGNATURE_BYTES = 64

@@ -265,7 +265,8 @@ class Dropped(Message):
 
     `count` readings, from `first_ms` of the first message to `last_ms` of the last, each in the boot time of its
     message. `last_digest` is the SHA-256 of message `last`, which the one after it names as its previous: so the
-    chain goes on across the hole. `reason` is "quota", "consent" or "damage"; a reader takes any other as well.
+    chain goes on across the hole; `cose.NO_DIGEST` where a damaged card took it too. `reason` is "quota", "consent" or
+    "damage"; a reader takes any other as well.
     """
 
     CONTENT: ClassVar[str] = "gw/dropped;v=1"

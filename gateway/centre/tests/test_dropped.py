@@ -68,6 +68,19 @@ def test_a_chain_that_does_not_go_on_is_broken(store: Store, *, record_first: bo
     store.close()
 
 
+@pytest.mark.parametrize("record_first", [True, False])
+def test_a_range_whose_last_digest_is_lost_breaks_no_chain(store: Store, *, record_first: bool) -> None:
+    """A damaged card took it too: that is no forgery, and one that comes all the same is no break either."""
+    speaker = Speaker()
+    blobs = [speaker.segment(number, [number]) for number in range(1, 6)]
+    record = speaker.say("dropped", 1, Dropped.CONTENT, told(2, 4, cose.NO_DIGEST, reason="damage"))
+    commit(store, speaker, *([record, blobs[0], blobs[4]] if record_first else [blobs[0], blobs[4], record]))
+    commit(store, speaker, blobs[3])
+    assert "chain_breaks" not in store.tallies()
+    assert receipt(KEY, store.coverage(KEY)).upto == 5
+    store.close()
+
+
 def test_what_was_told_to_be_dropped_and_comes_all_the_same_is_kept(store: Store) -> None:
     """A message that was on its way when its range was dropped is one more, if it is the one that the record means."""
     speaker = Speaker()

@@ -45,7 +45,7 @@ def test_gaps_duplicates_and_conflicts_are_named() -> None:
 
 def test_a_drop_record_bridges_its_range_and_a_wrong_one_does_not() -> None:
     """The chain goes on across what was dropped, if the record tells the right digest."""
-    for digest, broken in ((None, []), (b"x" * 32, [5])):
+    for digest, broken in ((None, []), (b"x" * 32, [5]), (cose.NO_DIGEST, [])):
         speaker = Speaker()
         blobs = [speaker.segment(number, [number]) for number in range(1, 6)]
         told = Dropped(EPOCH, "fine", 2, 4, 9, 1, 2, digest or cose.digest(blobs[3]), "quota")

@@ -173,6 +173,8 @@ def losses(answer: Answer) -> Finding:
         lost.append(
             f"{outbox['dropped_readings']} readings gave way to newer ones, for the centre was away for too long"
         )
+    elif outbox.get("dropped_segments"):
+        lost.append(f"{outbox['dropped_segments']} segments were lost with damaged parts of the card")
     if outbox["given_up_readings"]:
         lost.append(f"{outbox['given_up_readings']} readings were lost while the disk refused them")
     if outbox.get("aside_rows"):

@@ -91,6 +91,7 @@ def status(*, age_ms: int = 500, **changes: object) -> Json:
             "quota_pages": 131_072,
             "room_s": 31 * 86_400,
             "dropped_readings": 0,
+            "dropped_segments": 0,
             "given_up_readings": 0,
             "failure": None,
         },

@@ -284,6 +284,13 @@ def test_each_other_trouble_has_its_alert() -> None:
     assert keys == ["unread", "failing", "refusing", "storage", "lost", "certificate", "full", "clock", "link"]
 
 
+def test_segments_that_a_damaged_card_took_are_told_by_their_number() -> None:
+    """How many readings were in them is not known; "none" would be a lie."""
+    status = saying.status()
+    status["outbox"] = {**status["outbox"], "dropped_segments": 2}
+    assert alarmed(status) == [("lost_parts", "2")]
+
+
 @pytest.mark.parametrize(("state", "failure", "told"), [("ok", None, []), ("due", None, []), ("due", "refused", [""])])
 def test_a_certificate_is_an_alert_where_something_stands_in_its_way(
     state: str, failure: str | None, told: list[str]
