@@ -1,5 +1,6 @@
 """The whole agent with what a site may say of its link: a second broker, the broker's word as a receipt, a budget."""
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from gateway.wire.keys import KeySet, make_signing_key
 from hil_tests.bench.broker import Broker
 from hil_tests.bench.pki import CENTRE, CENTRE_EPOCH, CENTRE_ROLES, trusted
 from hil_tests.bench.processes import gateway
-from hil_tests.bench.whole import Status, Whole
+from hil_tests.bench.whole import PATIENCE_S, Status, Whole
 from hil_tests.books import nothing_lost
 
 
@@ -59,6 +60,25 @@ async def test_a_second_broker_takes_over_and_is_left_again(tmp_path: Path) -> N
         assert status["link"]["last_failure"]["text"]
         assert status["link"]["puback_ms"]["median"] <= status["link"]["puback_ms"]["p95"]
         assert status["link"]["today"]["sent_bytes"] > 10_000
+
+
+async def test_the_brokers_word_and_a_days_budget(tmp_path: Path) -> None:
+    """In short: receipts come while nobody listens, then readings wait for another day's bytes; an order passes."""
+    async with Whole(tmp_path) as whole:
+        say(whole, 'receipts = "puback"\nmetered_mb_day = 0.012')  # which the connection alone takes
+        async with asyncio.timeout(PATIENCE_S):
+            while not whole.centre.connected:  # what nobody has ever subscribed to is no receipt
+                await asyncio.sleep(0.05)
+        async with whole.centre_away():
+            await whole.begin()
+            await whole.until(lambda s: received(s) > 0, "a receipt that is the broker's")
+            await whole.until(lambda s: "fine" in s["link"]["today"]["held_back"], "a budget that is felt")
+            before = int((await whole.status())["outbox"]["segments_pending"])
+            await whole.until(lambda s: s["outbox"]["segments_pending"] > before, "fine segments that wait")
+        await whole.until(lambda s: s["clock"]["trusted"], "the centre's word on the time")
+        order = await whole.centre.shed(whole.gateway, 40, 60)
+        await whole.centre.answered(order, "received", 30)
+        await whole.until(lambda s: "fine" in s["link"]["today"]["held_back"], "readings that still wait")
 
 
 @pytest.mark.soak
