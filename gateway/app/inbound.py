@@ -60,7 +60,7 @@ class Mailbox:
         self._stream = stream
         self._role = role
         self._revoked = revoked
-        self._highest: dict[tuple[bytes, str], int] = {}
+        self._highest: dict[tuple[bytes, bytes, str], int] = {}
         self.refused = 0
 
     def take(self, message: bytes) -> None:
@@ -88,8 +88,9 @@ class Mailbox:
             raise WireError(contents.unknown(header.content, self._readers))
         contents.hold_place(header)
         # Whatever the broker or a stranger repeats was said before, and an old heartbeat must not count as a new one.
+        # A centre that begins anew counts from one again, under an epoch that the key set must name.
         # By content, because a heartbeat (QoS 0) may overtake a receipt (QoS 1) that the broker has queued.
-        counter = (header.key_id, header.content)
+        counter = (header.key_id, header.epoch, header.content)
         if header.sequence <= self._highest.get(counter, 0):
             raise WireError(f"message {header.sequence} of {header.key_id!r} came again, or late")
         self._highest[counter] = header.sequence

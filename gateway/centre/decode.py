@@ -17,6 +17,7 @@ from gateway.centre.store import Store
 from gateway.centre.tables import read_only, transaction
 from gateway.wire import cbor
 from gateway.wire.errors import MalformedMessage
+from gateway.wire.fields import UINT63
 from gateway.wire.messages import ClockRecord
 from gateway.wire.packing import CONTENT as SEGMENT
 from gateway.wire.packing import SegmentContent, Table, unpack
@@ -35,6 +36,11 @@ SELECT message.id, schema.payload, message.blob FROM message
 JOIN stream ON stream.id = message.stream
 JOIN schema ON schema.gateway = stream.gateway AND schema.id = message.schema
 WHERE message.readings IS NULL AND message.content = ? AND (message.taker = ? OR message.arrived_utc_ms < ?) LIMIT ?
+"""
+_LACKING = """
+SELECT DISTINCT stream.gateway, stream.epoch, stream.name FROM message JOIN stream ON stream.id = message.stream
+WHERE message.readings IS NULL AND message.content = ? AND NOT EXISTS
+    (SELECT 1 FROM schema WHERE schema.gateway = stream.gateway AND schema.id = message.schema)
 """
 _RANGE = """
 SELECT sequence, arrived_utc_ms, schema, blob FROM message
@@ -102,6 +108,19 @@ def waiting(store: Store) -> int:
     """Say how many segments still wait to be decoded."""
     query = "SELECT count(*) FROM message WHERE readings IS NULL AND content = ?"
     return int(store.database.execute(query, (SEGMENT,)).fetchone()[0])
+
+
+def lacking(store: Store) -> Iterator[tuple[StreamKey, tuple[int, int]]]:
+    """Give the streams of schemas of which something did not come, and the numbers behind what did.
+
+    No gap shows it: a store that begins anew has never heard of a stream that says something once in a year.
+    """
+    for gateway, epoch, name in store.database.execute(_LACKING, (SEGMENT,)).fetchall():
+        _, dot, scope = name.partition(".")
+        key = (gateway, epoch, f"schema{dot}{scope}")
+        upto = store.coverage(key).upto
+        if upto < UINT63:
+            yield key, (upto + 1, UINT63)
 
 
 def segments(database: Path, gateway: str) -> Iterator[Decoded]:

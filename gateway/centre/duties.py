@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
 
+from gateway.centre import decode
 from gateway.centre.contents import StreamKey
 from gateway.centre.dispatch import Dispatch, now_utc_ms
 from gateway.centre.errors import StoreUnavailable, StoreUnusable
@@ -153,9 +154,11 @@ class Duties:
     async def _ask(self) -> None:
         now_ms = _now_ms()
         self._standing.gaps = await self._keeper.do(Store.missing)
-        wanted = await self._keeper.do(partial(_wanted, holes=self._holes, now_ms=now_ms))
+        asked = await self._keeper.do(
+            partial(wanted, holes=self._holes, now_ms=now_ms, undecoded=self._standing.undecoded > 0)
+        )
         if self._standing.on_duty and self.connected.is_set():
-            for (gateway, _, _), resend in wanted:
+            for (gateway, _, _), resend in asked:
                 await self._voice.resend(gateway, resend)
             await self._dispatch.watch()
 
@@ -168,5 +171,7 @@ def _receipts(store: Store, due: Iterable[StreamKey]) -> list[tuple[StreamKey, R
     return [(key, receipt(key, store.coverage(key, RANGES_MAX + 1))) for key in due]
 
 
-def _wanted(store: Store, holes: Holes, now_ms: int) -> list[tuple[StreamKey, Resend]]:
-    return list(holes.due(store.lowest_gaps(), now_ms))
+def wanted(store: Store, holes: Holes, now_ms: int, *, undecoded: bool) -> list[tuple[StreamKey, Resend]]:
+    """Give what is to be asked for now; with `undecoded` also schemas that are lacking."""
+    gaps = dict(decode.lacking(store)) if undecoded else {}
+    return list(holes.due({**gaps, **dict(store.lowest_gaps())}.items(), now_ms))

@@ -29,12 +29,22 @@ TIME = TimeReply(bytes(16), 1_800_000_000_000)
 HEADER = cose.Header(b"centre-1", Receipt.CONTENT, GATEWAY, "receipt", EPOCH, 1)
 
 
+class Ring:
+    """Trusts what a test says."""
+
+    keys = KEYS
+
+    def current(self) -> KeySet:
+        return self.keys
+
+
 class Hearer:
     """Notes everything that was passed on."""
 
     def __init__(self) -> None:
         self.heard: list[object] = []
-        self.inbound = Inbound(GATEWAY, KEYS, self)
+        self.keyring = Ring()
+        self.inbound = Inbound(GATEWAY, self.keyring, self)
 
     def receipt(self, receipt: Receipt) -> None:
         self.heard.append(receipt)
@@ -121,6 +131,17 @@ def test_what_is_repeated_or_late_is_refused() -> None:
         hearer.inbound.take(signed(HEARTBEAT, sequence))
     assert hearer.heard == [(HEARTBEAT, "centre", 2), (HEARTBEAT, "centre", 3)]
     assert hearer.inbound.refused == 2
+
+
+def test_a_centre_that_begins_anew_counts_anew() -> None:
+    """Its store was lost: the key set names another epoch, and in that one its first word is not an old one."""
+    hearer, other = Hearer(), b"anew" * 2
+    hearer.inbound.take(signed(RECEIPT, sequence=900))
+    hearer.keyring.keys = KeySet.of([replace(KEYS.keys[b"centre-1"], epoch=other)], revision=2)
+    hearer.inbound.take(signed(RESEND, sequence=901))
+    hearer.inbound.take(signed(RECEIPT, sequence=1, epoch=other))
+    hearer.inbound.take(signed(RECEIPT, sequence=1, epoch=other))
+    assert (hearer.heard, hearer.inbound.refused) == ([RECEIPT, RECEIPT], 2)
 
 
 def test_a_heartbeat_may_overtake_a_receipt() -> None:

@@ -5,9 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from gateway.centre import decode
+from gateway.centre import decode, duties
+from gateway.centre.receipts import RESEND_MAX, Holes
 from gateway.centre.store import Outcome, Store
 from gateway.centre.tests.speaker import EPOCH, SCHEMA, Speaker
+from gateway.wire.fields import UINT63
+from gateway.wire.messages import Resend
+from gateway.wire.schema import Schema
 
 KEY = ("gw-0001", EPOCH, "fine")
 NEW, DUPLICATE, CONFLICT = Outcome.NEW, Outcome.DUPLICATE, Outcome.CONFLICT
@@ -113,6 +117,32 @@ def test_segment_waits_for_its_schema(path: Path) -> None:
     assert [table.ticks for table in tables] == [[1_000, 2_000, 3_000], [1_000]]
     assert list(decode.tables(path, "gw-0001", "other")) == []
     assert list(decode.tables(path, "gw-0002", "meter")) == []
+    store.close()
+
+
+def test_a_schema_that_was_never_heard_of_is_asked_for(path: Path) -> None:
+    """No hole shows it to a store that begins anew: the gateway said it once, to the store before."""
+    store, speaker = Store.open(path), Speaker()
+    schema = ("gw-0001", EPOCH, "schema")
+    store.commit([(speaker.genuine(speaker.segment(number, [number])), 1) for number in (8, 9)], {})
+    assert list(decode.lacking(store)) == [(schema, (1, UINT63))]
+    holes = Holes(1_000)
+    assert duties.wanted(store, holes, 0, undecoded=True) == []
+    asked = duties.wanted(store, holes, 1_000, undecoded=True)
+    assert (schema, Resend(EPOCH, "schema", 1, RESEND_MAX)) in asked
+    assert {key for key, _ in asked} == {schema, ("gw-0001", EPOCH, "fine")}
+    store.commit([(speaker.genuine(speaker.schema()), 1)], {})
+    assert list(decode.lacking(store)) == []
+    store.close()
+
+
+def test_a_later_schema_that_does_not_come_is_asked_for_behind_those_that_did(path: Path) -> None:
+    """Each household's and purpose's in its own stream."""
+    store, speaker = Store.open(path), Speaker()
+    stream = "minute.apt-12.research"
+    other = speaker.say("schema.apt-12.research", 1, Schema.CONTENT, Schema.of([]).encode())
+    store.commit([(speaker.genuine(each), 1) for each in (other, speaker.say(stream, 1))], {})
+    assert list(decode.lacking(store)) == [(("gw-0001", EPOCH, "schema.apt-12.research"), (2, UINT63))]
     store.close()
 
 
