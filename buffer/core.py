@@ -52,6 +52,18 @@ class Core:
             with contextlib.suppress(StorageError):  # they harm nothing where they are
                 self._set_aside("", self._journal.nameless, "damaged on the card")
 
+    @property
+    def refusal(self) -> str | None:
+        """Why nothing can be written yet: the card refused at the start, and `open_again` has not succeeded since."""
+        return self._disk.refusal
+
+    def open_again(self) -> None:
+        """Open what the card refused at the start, all as it was known then; raise StorageError while it refuses.
+
+        Raises StorageDamaged where what is there now can only be used by a new start.
+        """
+        self._disk.open_again(self.epoch)
+
     def close(self) -> None:
         """Let go of the file; everything committed is in it."""
         self._disk.close()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from buffer import renewal, schema
 from buffer.errors import StorageDamaged, StorageError, StorageFull
+from buffer.standin import StandIn
 
 CHECKPOINT_FRAMES = 100
 """Pages in the WAL from which on it is carried over into the database: one that wraps early spares the card."""
@@ -27,13 +28,14 @@ _FRAMES = struct.Struct("=16xI")
 class Database:
     """A connection of `schema.open_database`; counts the times that the card refused."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+    def __init__(self, path: Path, opened: sqlite3.Connection | StandIn) -> None:
         self.path = path
+        self._stand_in = opened if isinstance(opened, StandIn) else None
         self.failures = 0
         self.last_failure: str | None = None
         self.renewals = 0
         """How often the database was made anew after a write that failed."""
-        self._connection: sqlite3.Connection | None = connection
+        self._connection: sqlite3.Connection | None = opened.connection if isinstance(opened, StandIn) else opened
         self._is_suspect = False
         self._failed_renewals = 0
         self._is_open = False
@@ -45,6 +47,45 @@ class Database:
         if self._connection is None:
             self._connection = renewal.reopen(self.path)
         return self._connection
+
+    @property
+    def refusal(self) -> str | None:
+        """Why nothing can be written yet, because the card did not let us open the file."""
+        return None if self._stand_in is None else self._stand_in.refusal
+
+    def open_again(self, epoch: bytes) -> None:
+        """Open what the card refused at the start; raise StorageError while it does.
+
+        Raises StorageDamaged where it is not the database that this process began with, whose epoch was `epoch`.
+        """
+        if self._stand_in is None:
+            return
+        with self.errors("opening"):
+            try:
+                fresh = self._opened_again(self._stand_in, epoch)
+            except StorageError as error:
+                self._stand_in.refused(error)
+                raise
+        self._connection, self._stand_in = fresh, None
+
+    def _opened_again(self, stand_in: StandIn, epoch: bytes) -> sqlite3.Connection:
+        stand_in.probe()
+        stand_in.let_go()
+        try:
+            fresh, moved = schema.open_database(self.path)
+        except StorageError as error:
+            stand_in.hold()
+            self._connection = stand_in.connection
+            raise StorageError(str(error)) from error  # nothing that is in use is damaged
+        try:
+            if moved is None and stand_in.becomes(fresh, epoch):
+                return fresh
+        except sqlite3.Error:
+            fresh.close()
+            raise
+        fresh.close()
+        was = "" if moved is None else f"; it was damaged and is kept as {moved.path}"
+        raise StorageDamaged(f"{self.path}: can be opened now, and only a new start can go on with it{was}")
 
     def close(self) -> None:
         """Let go of the file; where a write had failed, whole if the card allows it."""
@@ -87,6 +128,8 @@ class Database:
     @contextlib.contextmanager
     def _whole(self, doing: str) -> Iterator[None]:
         with self.errors(doing):
+            if self._stand_in is not None:
+                raise StorageError(self._stand_in.refusal)
             if self._is_suspect:
                 self._renew()
             try:

@@ -19,10 +19,12 @@ from buffer import quota, schema, segments
 from buffer.core import HISTORY_SHARE, Pack
 from buffer.database import Database
 from buffer.draining import DROPPED, MOST_REPORTS, Draining
+from buffer.errors import StorageError
 from buffer.forgetting import Forgetting
 from buffer.journal import Row
 from buffer.losses import Dropped
 from buffer.segments import Place, Segment
+from buffer.standin import StandIn
 from buffer.stats import Removed, Stats, take
 from buffer.storing import Storing
 
@@ -55,14 +57,30 @@ class Outbox(Storing, Draining, Forgetting):
         One that cannot be used is moved aside (`moved_aside` says where) and an empty one, with a new epoch, takes
         its place; where only its history is damaged, one with all the rest (`rescued`).
         """
-        if quota_pages < quota.LEAST_PAGES:
-            raise ValueError(f"a quota of {quota_pages} pages: {quota.LEAST_PAGES} at least are wanted")
+        _check(quota_pages)
         connection, moved = schema.open_database(path)
         try:
             return cls(Database(path, connection), quota_pages=quota_pages, drop_first=drop_first, aside=moved)
         except sqlite3.Error as error:
             connection.close()
             raise schema.storage_error(error, path, "opening") from error
+
+    @classmethod
+    def begin(cls, path: Path, *, quota_pages: int, drop_first: Sequence[str] = DROP_FIRST) -> Self:
+        """As `open`; where the card refuses that, give one which can be read and takes nothing (`refusal` says why).
+
+        `open_again` opens it once the card lets it. What is known until then is what the file says, if it can be read.
+        """
+        try:
+            return cls.open(path, quota_pages=quota_pages, drop_first=drop_first)
+        except StorageError as error:
+            for blindly in (False, True):
+                stand_in = StandIn(path, error, blindly=blindly)
+                try:
+                    return cls(Database(path, stand_in), quota_pages=quota_pages, drop_first=drop_first, aside=None)
+                except sqlite3.Error:
+                    stand_in.connection.close()
+            raise
 
     def unsent(self) -> tuple[str, ...]:
         """Give the streams that hold rows or pending segments."""
@@ -83,3 +101,8 @@ class Outbox(Storing, Draining, Forgetting):
                 quota_pages=self._quota_pages,
                 last_commit_ms=self._last_commit_ms,
             )
+
+
+def _check(quota_pages: int) -> None:
+    if quota_pages < quota.LEAST_PAGES:
+        raise ValueError(f"a quota of {quota_pages} pages: {quota.LEAST_PAGES} at least are wanted")

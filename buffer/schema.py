@@ -121,6 +121,15 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def is_sound(connection: sqlite3.Connection) -> bool:
+    """Tell whether this is a sound database of ours, of this version or an older one, and not empty."""
+    try:
+        _check(connection)
+    except _UnusableError:
+        return False
+    return pragma(connection, "user_version") > 0
+
+
 def _open(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=64)
     try:

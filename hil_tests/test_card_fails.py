@@ -1,6 +1,8 @@
 """The whole agent on a card that refuses: metering goes on, everybody is told, nothing that was committed is harmed."""
 
+import contextlib
 import json
+import os
 import resource
 import subprocess
 from pathlib import Path
@@ -28,7 +30,7 @@ def failure(status: Status) -> str | None:
     return found
 
 
-async def _goes_on(whole: Whole, said: str, *, all_refused: bool = True) -> None:
+async def goes_on(whole: Whole, said: str, *, all_refused: bool = True) -> None:
     """Hold the agent to what it promises while the disk refuses: it meters, and says what is wrong and what to do."""
     text = await whole.until(failure, "a failure of the disk")
     assert said in text
@@ -43,7 +45,7 @@ async def _goes_on(whole: Whole, said: str, *, all_refused: bool = True) -> None
     assert [alert.detail for alert in shown if alert.key == "storage"] == [failure(again)]
 
 
-async def _told(whole: Whole, said: str) -> None:
+async def tells(whole: Whole, said: str) -> None:
     """Hold the command line to telling a technician what is wrong, as long as it is."""
     code, told, _ = await gateway("doctor", "--config", whole.site, "--json")
     assert code == 5
@@ -60,8 +62,8 @@ async def test_a_disk_that_refuses_for_a_while(tmp_path: Path) -> None:
         await whole.settled()
         _, hard = resource.prlimit(whole.agent.pid, resource.RLIMIT_FSIZE)
         resource.prlimit(whole.agent.pid, resource.RLIMIT_FSIZE, (1, hard))
-        await _goes_on(whole, "check the disk")
-        await _told(whole, "check the disk")
+        await goes_on(whole, "check the disk")
+        await tells(whole, "check the disk")
         resource.prlimit(whole.agent.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, hard))
         await whole.until(lambda status: failure(status) is None, "a disk that works again")
         await nothing_lost(whole, since_ms)
@@ -78,14 +80,14 @@ async def test_a_full_card_then_one_that_fails(tmp_path: Path) -> None:
             whole.change_site(f'directory = "{whole.state}"', f'directory = "{folder}"')
             since_ms = await whole.begin()
             filler = failing.mount / "filler"
-            _fill(filler)
-            await _goes_on(whole, "no room", all_refused=False)
+            fill(filler)
+            await goes_on(whole, "no room", all_refused=False)
             filler.unlink()
             await whole.until(lambda status: failure(status) is None, "room again")
             await nothing_lost(whole, since_ms)
 
             failing.fail(write=True, flush=True)
-            await _goes_on(whole, "check the disk")
+            await goes_on(whole, "check the disk")
             committed = (await whole.status())["outbox"]["last_commit_ms"]
             await whole.agent.kill()  # its answer to the power switch
             failing.fail()
@@ -105,10 +107,11 @@ def _mount_again(place: Path) -> None:
     subprocess.run(["mount", "-t", "ext4", device, str(place)], check=True)
 
 
-def _fill(filler: Path) -> None:
+def fill(filler: Path) -> None:
+    """Write into a file until its disk is full: what the kernel set aside for the writes themselves, too."""
     with filler.open("wb", buffering=0) as file:
-        try:
-            while file.write(bytes(65_536)):
-                pass
-        except OSError:
-            return
+        for _ in range(3):
+            with contextlib.suppress(OSError):
+                while file.write(bytes(65_536)):
+                    pass
+            os.fsync(file.fileno())

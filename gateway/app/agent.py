@@ -206,6 +206,8 @@ class Agent:
                 group.create_task(control.run(), name="control")
                 group.create_task(self._sealing.run(), name="sealing")
                 group.create_task(self._store.watch(), name="damage")
+                group.create_task(self._store.open_again(), name="opening readings")
+                group.create_task(self._journal.open_again(), name="opening commands")
                 group.create_task(self._remembering.run(), name="history")
                 group.create_task(self._retention.run(), name="retention")
                 group.create_task(self._alarms.run(), name="alarms")

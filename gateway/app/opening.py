@@ -1,5 +1,6 @@
 """Opens the outbox of a site, and tells of a database that had to be moved aside."""
 
+import errno
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,17 +11,21 @@ from gateway.sealing import Store
 PAGES_A_MB = 256
 OUTBOX = "outbox.db"
 
+_REFUSED = frozenset({errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO})
+"""What a card says for itself; anything else is to be mended in the site file or the folders."""
+
 
 def open_store(site: Site) -> Store:
-    """Open the outbox of a site; raise StorageError."""
+    """Open the outbox of a site; raise StorageError where its folder cannot be used, but for a card that refuses."""
     directory = site.storage.directory
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise StorageError(
-            f"{directory}: cannot be made a folder ({error.strerror}): make it, writable by the agent's user, or name "
-            "another [storage] directory"
-        ) from error
+        if error.errno not in _REFUSED:
+            raise StorageError(
+                f"{directory}: cannot be made a folder ({error.strerror}): make it, writable by the agent's user, or "
+                "name another [storage] directory"
+            ) from error
     return Store(directory / OUTBOX, quota_pages=site.storage.quota_mb * PAGES_A_MB)
 
 

@@ -1,8 +1,10 @@
 """The command database itself, for one thread: SQLite in WAL mode, every transaction synced.
 
-A database that cannot be read is moved aside, and the new one says that everything has to be released; where none
-can be made, one in memory stands in and `durable` is False. Answers are signed when they are stored and chained as
-stream `ack`. The event loop's side is `journal`.
+A database that cannot be read is moved aside, and the new one says that everything has to be released. Where the card
+takes no writes, a copy in memory stands in, `durable` is False and nothing can be committed: what was held is given
+back, what runs goes on to its end, no order is taken. Where there is none to be read either, an empty one in memory
+stands in, which says that everything has to be released. `open_again` ends both. Answers are signed when they are
+stored and chained as stream `ack`. The event loop's side is `journal`, the file's `file`.
 """
 
 import hashlib
@@ -12,7 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gateway.commands.change import AnswerPlace, Arrival, Change, Entry, Kept, Sign
-from gateway.commands.errors import StorageError
+from gateway.commands.errors import StartAgainError, StorageError
+from gateway.commands.file import copied, is_none, move_aside, prepared, probe, save
 from gateway.commands.verify import BUILD_UTC_MS, Standing
 from gateway.wire.messages import Answer
 
@@ -20,21 +23,6 @@ _EPOCH_BYTES = 8
 _NONCE_BYTES = 16
 _KEPT = 10_000
 """Finished commands, known messages and receipted answers that are kept: years of orders, some megabytes."""
-
-_SCHEMA = """
-CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE issuer (issuer TEXT, epoch BLOB, high INTEGER NOT NULL, PRIMARY KEY (issuer, epoch)) WITHOUT ROWID;
-CREATE TABLE message (issuer TEXT, epoch BLOB, sequence INTEGER, digest BLOB NOT NULL,
-  PRIMARY KEY (issuer, epoch, sequence)) WITHOUT ROWID;
-CREATE TABLE command (number INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, over INTEGER NOT NULL, body TEXT NOT NULL);
-CREATE TABLE load (name TEXT PRIMARY KEY, original INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE switched (name TEXT PRIMARY KEY, boot_id BLOB NOT NULL, boot_ms INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE answer (sequence INTEGER PRIMARY KEY, command_id TEXT NOT NULL, receipted INTEGER NOT NULL DEFAULT 0,
-  blob BLOB NOT NULL);
-CREATE INDEX answer_of ON answer (command_id, sequence);
-CREATE TABLE optout (target TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
-PRAGMA user_version = 1;
-"""
 
 _FORGET = (
     "DELETE FROM command WHERE over AND number < (SELECT max(number) FROM command) - ?",
@@ -46,33 +34,95 @@ class Database:
     """One command database; every method may raise StorageError, `__init__` only if another process holds it."""
 
     def __init__(self, path: Path, boot_id: bytes, sign: Sign) -> None:
+        self._path = path
         self._sign = sign
         self.moved_aside: Path | None = None
         self.durable = True
-        self._db = self._open(path)
-        self.epoch = self._meta("epoch", os.urandom(_EPOCH_BYTES))
-        if self._meta("boot_id", boot_id) != boot_id:
-            self._put("boot_id", boot_id)
-            self._put("boot_nonce", os.urandom(_NONCE_BYTES))
+        self._refusal: str | None = None
+        """Why nothing can be committed, where a copy stands in."""
         self.boot_id = boot_id
+        self._db = self._open(path)
+        try:
+            self._identify()
+        except sqlite3.Error as error:  # a full card
+            self._db.close()
+            self._db = self._stand_in(error)
+            self._identify()
+
+    def _identify(self) -> None:
+        self.epoch = self._meta("epoch", os.urandom(_EPOCH_BYTES))
+        if self._meta("boot_id", self.boot_id) != self.boot_id:
+            self._put("boot_id", self.boot_id)
+            self._put("boot_nonce", os.urandom(_NONCE_BYTES))
         self.boot_nonce = self._meta("boot_nonce", os.urandom(_NONCE_BYTES))
 
     def _open(self, path: Path) -> sqlite3.Connection:
         try:
-            return _prepared(str(path), replaced=False)
+            return prepared(str(path), replaced=False)
         except sqlite3.OperationalError as error:
             if "locked" in str(error):
                 raise StorageError(
                     f"{path}: another process holds the command database; only one agent may run"
                 ) from error
-        except sqlite3.DatabaseError:
+            return self._stand_in(error)
+        except sqlite3.DatabaseError as error:
             try:
-                self.moved_aside = _move_aside(path)
-                return _prepared(str(path), replaced=True)
+                self.moved_aside = move_aside(path)
+                return prepared(str(path), replaced=True)
             except (sqlite3.Error, OSError):
-                pass
+                return self._stand_in(error)
+
+    def _stand_in(self, error: sqlite3.Error) -> sqlite3.Connection:
         self.durable = False
-        return _prepared(":memory:", replaced=True)
+        copy = copied(self._path)
+        if copy is None:
+            return prepared(":memory:", replaced=True)
+        self._refusal = f"command database: {error}; is the disk full, read-only or worn out?"
+        return copy
+
+    def open_again(self) -> None:
+        """Open what could not be opened; raise StorageError while it cannot, StartAgainError where that is no use."""
+        if self.durable:
+            return
+        try:
+            opened = self._opened_again()
+        except (OSError, sqlite3.Error) as error:
+            raise StorageError(f"command database: {error}; is the disk full, read-only or worn out?") from error
+        if opened is None:
+            raise StartAgainError(f"{self._path}: can be written now, and only a new start can go on with it")
+        self._db.close()
+        self._db, self.durable, self._refusal = opened, True, None
+
+    def _opened_again(self) -> sqlite3.Connection | None:
+        """Open the file, if it is what stands in here; None where only a start knows what to do with it."""
+        probe(self._path)
+        # An empty one in memory has gone its own way: it becomes the file, but where there is one already.
+        is_ours = self._refusal is not None or is_none(self._path)
+        if self._refusal is None and is_ours:
+            save(self._db, self._path)
+        try:
+            opened = prepared(str(self._path), replaced=False)
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError:  # damaged: a start moves it aside
+            return None
+        try:
+            if is_ours and self._taken_up(opened) == self.epoch:
+                return opened
+        except sqlite3.Error:
+            opened.close()
+            raise
+        opened.close()
+        return None
+
+    def _taken_up(self, opened: sqlite3.Connection) -> bytes:
+        """Write down which boot this is, as a start does, and give the epoch."""
+        opened.execute("BEGIN IMMEDIATE")
+        rows = [("boot_id", self.boot_id), ("boot_nonce", self.boot_nonce)]
+        opened.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", rows)
+        opened.execute("COMMIT")
+        found: bytes = opened.execute("SELECT value FROM meta WHERE name = 'epoch'").fetchone()[0]
+        return found
 
     def _meta(self, name: str, default: bytes) -> bytes:
         """Give what is stored under a name, storing the default where there is nothing."""
@@ -89,6 +139,8 @@ class Database:
 
     def commit(self, change: Change) -> list[tuple[int, bytes]]:
         """Store one Change, synced; give its answers, signed, with their sequence numbers; raise StorageError."""
+        if self._refusal is not None:
+            raise StorageError(self._refusal)
         try:
             self._db.execute("BEGIN IMMEDIATE")
             try:
@@ -227,42 +279,3 @@ class Database:
     def close(self) -> None:
         """Close the database."""
         self._db.close()
-
-
-def _prepared(path: str, *, replaced: bool) -> sqlite3.Connection:
-    """Open and check a database, making its tables where there are none; raise sqlite3.Error."""
-    # Opened in one thread, used in another, never in two at once: Journal's pool has one thread.
-    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=1)
-    try:
-        # Two agents that give loads back under each other would be worse than none.
-        db.execute("PRAGMA locking_mode = EXCLUSIVE").fetchall()
-        db.execute("PRAGMA journal_mode = WAL").fetchall()
-        db.execute("PRAGMA synchronous = FULL")
-        db.execute("PRAGMA wal_autocheckpoint = 100").fetchall()
-        if db.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
-            raise sqlite3.DatabaseError("quick_check failed")
-        version = db.execute("PRAGMA user_version").fetchone()[0]
-        if version > 1:
-            raise sqlite3.DatabaseError(f"made by a newer release (schema {version})")
-        if version == 0:
-            db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA}")
-            flags = [("replaced", int(replaced)), ("release_all", int(replaced))]
-            db.executemany("INSERT INTO meta VALUES (?, ?)", flags)
-            db.execute("COMMIT")
-    except sqlite3.Error:
-        db.close()
-        raise
-    return db
-
-
-def _move_aside(path: Path) -> Path:
-    """Rename a damaged database with its companions, to a name that is free."""
-    number = 1
-    while (target := path.with_name(f"{path.name}.damaged-{number}")).exists():
-        number += 1
-    path.rename(target)
-    for suffix in ("-wal", "-shm"):
-        companion = path.with_name(path.name + suffix)
-        if companion.exists():
-            companion.rename(target.with_name(target.name + suffix))
-    return target

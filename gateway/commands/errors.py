@@ -2,6 +2,7 @@
 
     CommandsError               anything below
       StorageError              the command database cannot be read or written: new sheds are refused, releases go on
+      StartAgainError           what could not be opened can be now, and only a new start can go on with it
       NotAuthorisedError        an order was made by someone who may not make it: a bug or a wrong role; nothing moves
 
 A message that is refused is no error: `verify` gives a Refused, with its reason.
@@ -14,6 +15,10 @@ class CommandsError(Exception):
 
 class StorageError(CommandsError):
     """The command database cannot be read or written."""
+
+
+class StartAgainError(CommandsError):
+    """Only a new start can go on."""
 
 
 class NotAuthorisedError(CommandsError):

@@ -5,6 +5,7 @@ value to restore along. The database itself is `database`, what it is given `cha
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor as Pool
 from concurrent.futures import ThreadPoolExecutor
@@ -13,10 +14,14 @@ from typing import TypeVar
 
 from gateway.commands.change import Change, Entry, Kept, Sign
 from gateway.commands.database import Database
+from gateway.commands.errors import StorageError
 from gateway.commands.verify import Standing
 
 STREAM = "ack"
 """Stream of the answers."""
+
+SOONEST_S, LATEST_S = 1.0, 30.0
+"""After so long a card that refused at the start is asked again, at first and in the end."""
 
 _T = TypeVar("_T")
 
@@ -34,7 +39,6 @@ class Journal:
         self.epoch = database.epoch
         self.boot_nonce = database.boot_nonce
         self.moved_aside = database.moved_aside
-        self.durable = database.durable
 
     @classmethod
     async def open(cls, path: Path, boot_id: bytes, sign: Sign, *, pool: Pool | None = None) -> "Journal":
@@ -42,6 +46,23 @@ class Journal:
         pool = pool or ThreadPoolExecutor(1, "commands")
         database = await asyncio.get_running_loop().run_in_executor(pool, Database, path, boot_id, sign)
         return cls(database, pool)
+
+    @property
+    def durable(self) -> bool:
+        """Whether what is stored is on the card."""
+        return self._database.durable
+
+    async def open_again(self) -> None:
+        """Open what the card refused at the start, asking at growing intervals; returns once it is open.
+
+        Raises StartAgainError where only a new start can go on with what is there.
+        """
+        pause_s = SOONEST_S
+        while not self.durable:
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, LATEST_S)
+            with contextlib.suppress(StorageError):
+                await self._call(self._database.open_again)
 
     async def _call(self, work: Callable[..., _T], *values: object) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work, *values)

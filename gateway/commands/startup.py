@@ -26,8 +26,9 @@ async def take_up(engine: Engine) -> None:
     if kept.release_all:
         held = {r.name: r.normal_value for r in engine.resources}
         await engine.storing.store(Change(hold=held, all_released=True))
-        where = f"moved to {engine.journal.moved_aside}" if engine.journal.moved_aside else "cannot be used"
-        engine.outside.alarm("journal", f"the command database was damaged ({where}): every load is being released")
+        moved = engine.journal.moved_aside
+        what = f"was damaged (moved to {moved})" if moved else "cannot be used"
+        engine.outside.alarm("journal", f"the command database {what}: every load is being released")
     for name, hand in engine.hands.items():
         if name in held:
             hand.resume(held[name], kept.switched.get(name))
