@@ -8,6 +8,7 @@ it. The centre is told which dwelling and which purpose; who said so and why sta
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from buffer.errors import StorageError
@@ -26,6 +27,7 @@ from gateway.sealing import Sealing, Store
 log = logging.getLogger(__name__)
 
 KIND = "consent"
+_SITE_FILE = "the site file"
 
 _LIST = "Every household, what it may consent to, what it has consented to, and the newest changes."
 _CHANGE = "Give or withdraw a household's consent to a purpose: what may leave changes at once."
@@ -67,11 +69,22 @@ class Consenting:
         self._alarm = alarm
         self._changing = asyncio.Lock()
         self._consents = Consents.read(store.outbox.marks().get(MARK))
+        self._lapse()
         for key, scope in self._scopes.items():
             if self._consents.given(*key):
                 outgoing.open(scope)
         # What an earlier site file, or a withdrawal that a power cut came into, has left.
         self._take_out(stream for stream in store.outbox.unsent() if not outgoing.permits(stream))
+
+    def _lapse(self) -> None:
+        """End the consents to what the site file no longer has: whoever gets that name later has not been asked."""
+        for last in self._consents.last:
+            if last.given and _key(last) not in self._scopes:
+                now = utc_ms_at(self._clock, self._clock.boot_ms())
+                change = replace(last, given=False, who=_SITE_FILE, reason="no longer in it", utc_ms=now)
+                self._consents = self._consents.changed(change)
+                log.warning("%s, %s: the consent ends, for the site file no longer has it", *_key(last))
+                self._sealing.withdraw((), {MARK: self._consents.write()})
 
     def routes(self) -> tuple[Route, ...]:
         """Give what can be asked, and changed where there is something to consent to."""
@@ -186,6 +199,10 @@ class Consenting:
 
     def _has_any(self, dwelling: Dwelling) -> bool:
         return any(self._consents.given(dwelling.name, purpose.name) for purpose in dwelling.purpose)
+
+
+def _key(change: Change) -> tuple[str, str]:
+    return change.dwelling, change.purpose
 
 
 def _told(change: Change | None) -> Mapping[str, Any] | None:

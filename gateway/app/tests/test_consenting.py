@@ -188,6 +188,20 @@ async def test_what_a_site_file_no_longer_lets_out_is_taken_out_at_the_start(tmp
     await again.end()
 
 
+async def test_a_consent_ends_with_what_it_was_for(tmp_path: Path) -> None:
+    """A dwelling that leaves the site file takes its consents along: who gets its name later has not been asked."""
+    box = await Box(tmp_path).begin()
+    await box.ask("given", "research")
+    await box.end()
+    renamed = await Box(tmp_path, TWO.replace('"apt-1"', '"apt-7"')).begin()
+    await renamed.end()
+    again = await Box(tmp_path).begin()
+    assert await again.seal() == {"fine", "minute"}
+    told = await again.listed()
+    assert [(each["given"], each["who"]) for each in told["changes"]] == [(True, "Mme X"), (False, "the site file")]
+    await again.end()
+
+
 async def test_a_disk_that_refuses_takes_no_consent_and_delays_no_withdrawal(tmp_path: Path) -> None:
     """A consent that is not on the disk does not count; a withdrawal counts in memory, and is written when it can."""
     box = await Box(tmp_path).begin()
