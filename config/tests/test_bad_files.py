@@ -66,7 +66,7 @@ def test_too_large(tmp_path: Path) -> None:
     load(write(tmp_path, GOOD + "#" * (LONGEST_FILE - len(GOOD))))
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.one_of(st.binary(max_size=200), st.text(st.characters(codec="utf-8"), max_size=200).map(str.encode)))
 def test_garbage(tmp_path: Path, content: bytes) -> None:
     """Any bytes at all give ConfigError and nothing else."""
@@ -91,7 +91,7 @@ _SCALARS = [
 ]
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.data())
 def test_any_value_anywhere(tmp_path: Path, data: st.DataObject) -> None:
     """Whatever stands behind any keys of a good site gives a Site or ConfigError, whose mistakes all have a line."""

@@ -30,7 +30,7 @@ ranges = st.tuples(st.integers(1, 30), st.integers(0, 6)).map(lambda each: (each
 
 
 @given(st.lists(ranges, max_size=25))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_they_say_what_a_set_would_say(database: sqlite3.Connection, added: list[tuple[int, int]]) -> None:
     """For any ranges in any order: the members of a set, ranges apart, exact gaps, and another stream untouched."""
     database.execute("DELETE FROM island")
