@@ -103,8 +103,9 @@ class Centre:
 
     @property
     def troubles(self) -> list[str]:
-        """What is wrong now, for people: the store, the gateways' keys."""
-        return [each for each in (self._standing.trouble, self._keyring.failure) if each is not None]
+        """What is wrong now, for people: the connection, the store, the gateways' keys."""
+        link = None if self._link is None else self._link.trouble
+        return [each for each in (link, self._standing.trouble, self._keyring.failure) if each is not None]
 
     @property
     def counts(self) -> Counts:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.centre.ca.authority import AuthorityError
-from gateway.centre.errors import CentreError, SinkUnavailable, SinkUnusable
+from gateway.centre.errors import CentreError, LinkUnusable, SinkUnavailable, SinkUnusable
 from gateway.centre.follow import View
 from gateway.centre.issuing import Issuing
 from gateway.centre.lines import Csv, Json, Lines
@@ -65,7 +65,7 @@ def listen(config: Path, wanted: Wanted) -> int:
         sink = None if wanted.postgres is None else _sink(settings.database, wanted.postgres, wanted.view.tiers)
         centre = Centre(settings, _handlers(found.centre))
         return asyncio.run(_serve(centre, settings, sink, wanted, has_window=has_window))
-    except (KeyFileError, SinkUnusable, AuthorityError) as error:
+    except (KeyFileError, LinkUnusable, SinkUnusable, AuthorityError) as error:
         raise Ended(CHECK_FAILED, str(error)) from error
     except CentreError as error:
         raise Ended(COULD_NOT_CHECK, str(error)) from error
