@@ -9,7 +9,7 @@ Used by the thread of its outbox. Minutes, hours and days are numbered from 1970
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -82,6 +82,12 @@ class History:
             self._db.executemany(sql.JUMP, [jump for each, number in rows for jump in _jump_rows(each, number)])
             self._settle(max(each.minute for each in minutes) // _HOUR_MIN)
         self._numbers = numbers
+
+    def retire(self, channels: Collection[str]) -> None:
+        """Put out of sight what is known of some channels: from now on their numbers mean something else."""
+        with self._transaction("retiring channels"):
+            self._db.executemany(sql.RETIRE, [(name,) for name in channels])
+        self._numbers = {name: number for name, number in self._numbers.items() if name not in channels}
 
     def prune(self, *, hours_from: int, days_from: int) -> None:
         """Forget the hours, with their minutes, and the days before these."""

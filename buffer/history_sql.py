@@ -14,6 +14,8 @@ _SUMS = f"""
         sum = sum + iif(count + excluded.count <= {COUNT_MOST}, excluded.sum, 0),
         count = count + iif(count + excluded.count <= {COUNT_MOST}, excluded.count, 0)
 """
+RETIRE = "UPDATE history_channel SET name = name || '@' || id WHERE name = ?"
+"""No channel has an @ in its name."""
 MINUTE = f"""
     INSERT INTO history_minute VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
         last = excluded.last, {_SUMS},

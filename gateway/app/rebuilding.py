@@ -19,6 +19,7 @@ from pathlib import Path
 from buffer.errors import StorageDamaged, StorageError
 from buffer.history import Minute
 from buffer.reader import Reader
+from config.channel import Channel
 from gateway.clock import Clock, Correlation
 from gateway.counting import Reach
 from gateway.export.kept import Kept, Part
@@ -41,6 +42,10 @@ RESTS = 9
 AGAIN_S = 60.0
 _HOUR_MS = 3_600_000
 _EVER_MS = 1 << 62
+
+Unit = tuple[str, int]
+"""Unit and exponent: what a channel's numbers mean."""
+
 _UTC = Correlation(bytes(16), 0, 0, 0, "placed")
 """On this scale boot time is UTC: what is placed needs no clock."""
 
@@ -76,8 +81,9 @@ class _Round:
 class Rebuilding:
     """Fills the history from the outbox at `path`; before the last `hours_kept` hours there are only days.
 
-    After `settled_s` all that an earlier process left unsealed is sealed: then it looks once more. `given_up` counts
-    what the historian of this process could not hold until the clock was known.
+    What was read in other `units` than its channel has now is left out: the history knows numbers alone. After
+    `settled_s` all that an earlier process left unsealed is sealed: then it looks once more. `given_up` counts what the
+    historian of this process could not hold until the clock was known.
     """
 
     def __init__(  # noqa: PLR0913 - the composition root names each
@@ -88,6 +94,7 @@ class Rebuilding:
         zone: tzinfo,
         reaches: Mapping[str, Reach],
         *,
+        units: Mapping[str, Unit],
         hours_kept: int,
         settled_s: float,
         given_up: Callable[[], int],
@@ -97,6 +104,7 @@ class Rebuilding:
         self._clock = clock
         self._zone = zone
         self._reaches = reaches
+        self._units = units
         self._hours_kept = hours_kept
         self._settled_s = settled_s
         self._given_up = given_up
@@ -235,10 +243,11 @@ class Rebuilding:
     def _rolled_up(self, part: Part) -> list[Minute]:
         """Give the minutes that are whole with this segment; what no clock record places stands nowhere."""
         since, until = self._since_ms or 0, self._until_ms or _EVER_MS
+        other = {each.name for each in part.channels if self._units.get(each.name, unit_of(each)) != unit_of(each)}
         placed = (
             _Read(each.channel, each.value, each.placed.utc_ms, each.quality)
             for each in part.values
-            if each.placed and since <= each.placed.utc_ms < until
+            if each.placed and since <= each.placed.utc_ms < until and each.channel.name not in other
         )
         newest = 0
         self._historian.take(0, _UTC)
@@ -252,6 +261,11 @@ class Rebuilding:
         minutes = self._historian.take(now_ms, _UTC, whole=whole)
         self._historian.stored(minutes)
         return minutes
+
+
+def unit_of(channel: ChannelInfo | Channel) -> Unit:
+    """Give what a channel's numbers mean."""
+    return channel.unit, channel.exponent
 
 
 def _ordered(streams: Iterable[str]) -> list[str]:

@@ -81,9 +81,21 @@ def sums(history: History, channel: str) -> list[tuple[str, int, int]]:
     return [(channel, row.moment, row.rollup.sum) for row in history.minutes(channel, FIRST, FIRST + 2 * MINUTES)]
 
 
-def rebuilds(path: Path, store: Store, hours_kept: int = 10_000) -> Rebuilding:
+def rebuilds(
+    path: Path, store: Store, hours_kept: int = 10_000, units: dict[str, tuple[str, int]] | None = None
+) -> Rebuilding:
     """Give what makes the history again."""
-    return Rebuilding(path, store, HandClock(), PARIS, REACHES, hours_kept=hours_kept, settled_s=0, given_up=lambda: 0)
+    return Rebuilding(
+        path,
+        store,
+        HandClock(),
+        PARIS,
+        REACHES,
+        units=units or {},
+        hours_kept=hours_kept,
+        settled_s=0,
+        given_up=lambda: 0,
+    )
 
 
 async def run(work: Rebuilding) -> None:
@@ -267,6 +279,16 @@ async def test_the_minute_in_which_a_start_falls_is_whole_and_counted_once(
         )
         await run(work)
         assert sums(store.outbox.history, "main.power")[: len(before)] == before
+
+
+async def test_what_was_read_in_another_unit_is_left_out(tmp_path: Path) -> None:
+    """The history knows numbers alone: watt-hours would be shown as kilowatt-hours."""
+    path = tmp_path / "outbox.db"
+    filled(path)
+    with closing(Store(path, quota_pages=10_000)) as store:
+        await run(rebuilds(path, store, units={"main.power": ("W", 0), "main.east": ("kWh", -1)}))
+        assert sums(store.outbox.history, "main.power")
+        assert not sums(store.outbox.history, "main.east")
 
 
 async def test_a_new_box_has_nothing_to_make_again(tmp_path: Path) -> None:
