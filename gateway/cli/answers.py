@@ -7,7 +7,7 @@ import argparse
 
 def run(options: argparse.Namespace) -> int:
     """Start the agent."""
-    from gateway.app import run as run_agent  # 40 MB of imports
+    from gateway.app import run as run_agent  # 40 MB of imports, the most of them later still
 
     return run_agent(options.config, await_keys=options.await_keys)
 

@@ -10,9 +10,9 @@ from jsonschema_rs import validator_for
 
 from config.load import load
 from config.site import Site
-from gateway.app import _keys
 from gateway.app.described import described
 from gateway.app.gives import WAITING
+from gateway.app.serving import _keys
 from gateway.app.waiting import Waiting
 from gateway.control.client import get
 from gateway.notify import Notifier
