@@ -174,7 +174,7 @@ def test_s3_success_clears_the_count_of_its_own_address_only(page: Page) -> None
 
 
 def test_s4_twenty_logins_at_once_stay_in_the_memory_budget(page: Page) -> None:
-    """All are let in, one hash of 19 MiB after the other: the page never takes more than 60 MB."""
+    """All are let in, one hash of 12 MiB after the other: the page never takes more than 60 MB."""
     page.set_up()
     browsers = [page.browser(f"127.0.0.{last}") for last in range(2, 22)]
     with ThreadPoolExecutor(20) as threads:
