@@ -5,13 +5,6 @@ import argparse
 # ruff: noqa: PLC0415 - lazy on purpose, in this whole file
 
 
-def run(options: argparse.Namespace) -> int:
-    """Start the agent."""
-    from gateway.app import run as run_agent  # 40 MB of imports, the most of them later still
-
-    return run_agent(options.config, await_keys=options.await_keys)
-
-
 def web(options: argparse.Namespace) -> int:
     """Serve the page."""
     from gateway.web.server import run as run_page

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from gateway.cli import answers
 from gateway.cli.command import Command, option, port
+from gateway.cli.plain import agent
 
 DEFAULT_SITE = Path("/etc/gateway/site.toml")
 
@@ -19,7 +20,7 @@ STATE = option(
 RUN = Command(
     "run",
     "run the agent until it is told to stop",
-    answers.run,
+    agent,
     "gateway run --config site.toml",
     (
         SITE,
