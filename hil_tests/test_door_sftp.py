@@ -78,6 +78,17 @@ async def test_a_cut_upload_is_resumed(tmp_path: Path) -> None:
         assert spool.waiting() == []
 
 
+async def test_half_of_another_file_is_not_gone_on_with(tmp_path: Path) -> None:
+    """The box lost what it knew of a day and made it anew, under the name of which half an upload lies there."""
+    content = random.Random(7).randbytes(BIG)
+    spool = held(tmp_path, content)
+    async with other_side(tmp_path) as (server, place):
+        (server.inbox / f"{spool.waiting()[0].path.name}.part").write_bytes(random.Random(8).randbytes(BIG // 2))
+        await push(place, spool.waiting(), spool.delivered)
+        [arrived] = server.inbox.iterdir()
+        assert arrived.read_bytes() == content
+
+
 async def test_the_word_of_an_arrival_may_be_lost(tmp_path: Path) -> None:
     """A file that is there already, under its name and whole, is not sent again."""
     content = random.Random(6).randbytes(BIG)

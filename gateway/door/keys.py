@@ -42,6 +42,7 @@ class Made:
 def make(gateway: str, *, ssh_key: Path, signing_key: Path, certificate: Path, now: dt.datetime) -> Made:
     """Make what is not there yet, each file its owner's alone; raise DoorError. Nothing is overwritten."""
     made: list[Path] = []
+    path = ssh_key
     try:
         if not ssh_key.exists():
             _write(
@@ -53,18 +54,21 @@ def make(gateway: str, *, ssh_key: Path, signing_key: Path, certificate: Path, n
             _write(signing_key, fresh.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
             made.append(signing_key)
         if not certificate.exists():
+            path = signing_key
             key = load_pem_private_key(signing_key.read_bytes(), None)
             if not isinstance(key, ec.EllipticCurvePrivateKey):
                 raise DoorError(f"{signing_key}: the key is on no elliptic curve: move it away, and ask again")
             _write(certificate, _own(gateway, key, now).public_bytes(Encoding.PEM), 0o644)
             made.append(certificate)
+        path = ssh_key
         public = load_ssh_private_key(ssh_key.read_bytes(), None).public_key()
         line = public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode("ascii")
+        path = certificate
         return Made(f"{line} {gateway}", certificate.read_text("ascii"), tuple(made))
     except OSError as error:
         raise DoorError(f"{error.filename}: {error.strerror}: the folder must be there and writable") from error
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise DoorError(f"a key that is there cannot be read ({error}): move it away, and ask again") from error
+        raise DoorError(f"{path}: what is there cannot be read ({error}): move it away, and ask again") from error
 
 
 def _own(gateway: str, key: ec.EllipticCurvePrivateKey, now: dt.datetime) -> x509.Certificate:

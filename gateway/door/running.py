@@ -65,13 +65,23 @@ class Door:
             await asyncio.sleep(random.uniform(delay_s / 2, delay_s))  # noqa: S311 - no secret
 
     async def turn(self) -> int:
-        """Make what is due and push what waits; give how many files arrived; raise DoorError or AwayError."""
-        await asyncio.to_thread(self.make)
-        waiting = self.spool.waiting()
-        if waiting:
-            await push(self._place, waiting, self.spool.delivered)
-            log.info("%d files arrived, the last is %s", len(waiting), waiting[-1].path.name)
-        return len(waiting)
+        """Make what is due and push what waits; give how many files arrived; raise DoorError or AwayError.
+
+        What waits goes also where no more can be made: a full disk, a recipient's certificate that has ended.
+        """
+        with self.spool.alone():
+            failed: DoorError | None = None
+            try:
+                await asyncio.to_thread(self.make)
+            except DoorError as error:
+                failed = error
+            waiting = self.spool.waiting()
+            if waiting:
+                await push(self._place, waiting, self.spool.delivered)
+                log.info("%d files arrived, the last is %s", len(waiting), waiting[-1].path.name)
+            if failed is not None:
+                raise failed
+            return len(waiting)
 
     def make(self) -> int:
         """Make the files of the days that are over and not yet known to be complete; give how many; raise DoorError."""

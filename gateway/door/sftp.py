@@ -94,6 +94,8 @@ async def _push(client: asyncssh.SFTPClient, folder: PurePosixPath, each: Waitin
         return  # it had arrived, and the word of it was lost
     there = await _size(client, part)
     start = 0 if there is None or there > len(content) else max(0, there - _BLOCK * _AT_ONCE) // _BLOCK * _BLOCK
+    if start and not await _begins_with(client, part, content[:_BLOCK]):
+        start = 0  # of another file that bore this name: the state here was lost, and the day made anew
     async with client.open(part, "wb" if there is None or start == 0 else "r+b") as file:
         for at in range(start, len(content), _BLOCK * _AT_ONCE):
             upto = min(at + _BLOCK * _AT_ONCE, len(content))
@@ -107,6 +109,16 @@ async def _push(client: asyncssh.SFTPClient, folder: PurePosixPath, each: Waitin
     if await _size(client, part) != len(content):
         raise AwayError(f"{part}: arrived with another size: it is sent again")
     await _rename(client, part, final)
+
+
+async def _begins_with(client: asyncssh.SFTPClient, path: str, content: bytes) -> bool:
+    """Tell whether what lies there begins like this; no where it may not be read."""
+    try:
+        async with asyncio.timeout(_PATIENCE_S), client.open(path, "rb") as file:
+            found: object = await file.read(len(content))
+            return found == content
+    except asyncssh.SFTPPermissionDenied:
+        return False
 
 
 async def _rename(client: asyncssh.SFTPClient, part: str, final: str) -> None:

@@ -5,16 +5,18 @@ power cut leaves is taken up at the next turn. The bytes of a file never change 
 side may have the first half of it.
 """
 
+import contextlib
+import fcntl
 import hashlib
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 
-from gateway.door.errors import DoorError
+from gateway.door.errors import AwayError, DoorError
 
 SUFFIX = ".csv.p7m"
 
@@ -67,7 +69,7 @@ class Waiting:
 
 
 class Spool:
-    """The folder of one gateway's files; made by `open`, used by one process at a time."""
+    """The folder of one gateway's files; made by `open`, used by one process at a time: `alone`."""
 
     def __init__(self, folder: Path, gateway: str, days: dict[date, Day]) -> None:
         self._folder = folder
@@ -81,15 +83,32 @@ class Spool:
         try:
             folder.mkdir(mode=0o700, exist_ok=True)
             spool = cls(folder, gateway, _load(folder / _STATE))
-            for path in folder.glob("*.tmp"):
-                path.unlink()
-            for waiting in spool.waiting():
-                known = spool.days.get(waiting.day)
-                if known is None or known.delivered or known.revision != waiting.revision:
-                    waiting.path.unlink()
         except OSError as error:
             raise _unusable(folder, error) from error
+        with contextlib.suppress(AwayError), spool.alone():
+            pass
         return spool
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold off other processes for the length of a block, and go on from what they did; raise DoorError, AwayError.
+
+        A technician pushes by hand while the service runs: both would write, and send, files of the same names.
+        """
+        try:
+            descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError as error:
+            raise _unusable(self._folder, error) from error
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                what = "another `gateway door` is at work there, and pushes what waits"
+                raise AwayError(f"{self._folder}: {what}") from error
+            self._take_up()
+            yield
+        finally:
+            os.close(descriptor)
 
     @staticmethod
     def look(folder: Path) -> dict[date, Day]:
@@ -104,13 +123,31 @@ class Spool:
         return f"{self._gateway}_{day.isoformat()}_r{revision}{SUFFIX}"
 
     def waiting(self) -> list[Waiting]:
-        """Give the files that the other side lacks, the oldest day first."""
+        """Give the files that the other side lacks, the oldest day first; none that the state does not know."""
+        return [each for each in self._files() if self._is_known(each)]
+
+    def _files(self) -> list[Waiting]:
         found = []
         for path in self._folder.glob(f"*{SUFFIX}"):
             named = _FILE.fullmatch(path.name)
             if named is not None and named[1] == self._gateway:
                 found.append(Waiting(date.fromisoformat(named[2]), int(named[3]), path))
         return sorted(found, key=lambda each: (each.day, each.revision))
+
+    def _is_known(self, file: Waiting) -> bool:
+        known = self.days.get(file.day)
+        return known is not None and not known.delivered and known.revision == file.revision
+
+    def _take_up(self) -> None:
+        try:
+            self.days = _load(self._folder / _STATE)
+            for path in self._folder.glob("*.tmp"):
+                path.unlink()
+            for each in self._files():
+                if not self._is_known(each):
+                    each.path.unlink()
+        except OSError as error:
+            raise _unusable(self._folder, error) from error
 
     def hold(self, day: date, csv: Csv, enclose: Callable[[bytes], bytes]) -> bool:
         """Take a day's CSV, of which `enclose` makes the file, unless it says what the last one said; True where taken.
@@ -125,7 +162,7 @@ class Spool:
         try:
             _write(self._folder / self.name(day, revision), enclose(csv.file(revision)))
             self._save({**self.days, day: fresh})
-            for old in self.waiting():
+            for old in self._files():
                 if old.day == day and old.revision != revision:
                     old.path.unlink()
         except OSError as error:

@@ -11,6 +11,7 @@ from config.errors import ConfigError
 from config.load import load
 from config.site import Site
 from gateway.cli.exits import CHECK_FAILED, COULD_NOT_CHECK, OK, UNKNOWN, Ended
+from gateway.cli.owner import as_owner
 from gateway.door import keys as making
 from gateway.door.errors import AwayError, DoorError
 from gateway.door.making import Maker
@@ -70,6 +71,7 @@ def push(site_file: Path, *, as_json: bool) -> int:
     from gateway.cli.door.run import opened  # noqa: PLC0415 - asyncssh is an extra, and `keys` must work without it
 
     site, _ = site_of(site_file)
+    as_owner(site.storage.directory)  # what root wrote there the service could not read
     door = opened(site)
     try:
         arrived = asyncio.run(door.turn())

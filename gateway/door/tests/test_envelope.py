@@ -119,3 +119,12 @@ def test_a_recipient_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "recipient.pem").write_bytes((tmp_path / "door_sign.pem").read_bytes())
     with pytest.raises(DoorError, match="not RSA"):
         sealer(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["door_ssh.key", "door_sign.pem"])
+def test_a_key_that_cannot_be_read_is_named(tmp_path: Path, name: str) -> None:
+    """Of three files that are there the one that is wrong is told."""
+    made(tmp_path)
+    (tmp_path / name).write_bytes("nö key".encode())
+    with pytest.raises(DoorError, match=rf"{name}: what is there cannot be read"):
+        made(tmp_path)

@@ -1,7 +1,7 @@
 """Days become files: what is over is made, what grew is made again, what cannot be sealed or pushed is held."""
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -10,10 +10,11 @@ import pytest
 
 from config.load import load
 from config.site import Site
+from gateway.door import running
 from gateway.door.errors import DoorError
 from gateway.door.making import Maker
 from gateway.door.running import Door
-from gateway.door.spool import folder
+from gateway.door.spool import Waiting, folder
 from gateway.door.tests.files import NOW, made, recipient
 from gateway.export.tests.kept_outbox import INDEX, OTHER_BOOT, POWER, Filled, Read
 from gateway.outgoing.consents import MARK, Change, Consents
@@ -170,6 +171,29 @@ def test_what_was_told_is_not_told_again(tmp_path: Path, filled: Filled) -> None
     fill(filled, 25, 5 * 24 + 1)
     assert door.make() == 3
     assert sorted(door.spool.days) == [date(2026, 11, 26), date(2026, 11, 27), date(2026, 11, 28)]
+
+
+async def test_what_was_made_goes_where_no_more_can_be(
+    tmp_path: Path, filled: Filled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The recipient's certificate has ended, or the disk is full: files that wait are pushed, then it is said."""
+    fill(filled, 0, 25)
+    made(tmp_path)
+    recipient(tmp_path, ends=NOW + dt.timedelta(days=1))
+    site = site_with_door(tmp_path)
+    assert Door(site, PARIS, utc=lambda: NOW).make() == 1
+    fill(filled, 25, 49)
+    pushed: list[str] = []
+
+    async def push(_: object, files: Sequence[Waiting], arrived: Callable[[Waiting], None]) -> None:
+        for each in files:
+            pushed.append(each.path.name)
+            arrived(each)
+
+    monkeypatch.setattr(running, "push", push)
+    with pytest.raises(DoorError, match="it ended on"):
+        await Door(site, PARIS, utc=lambda: NOW + dt.timedelta(days=2)).turn()
+    assert pushed == ["gw-test_2026-11-24_r1.csv.p7m"]
 
 
 def test_without_a_door_there_is_none(tmp_path: Path) -> None:

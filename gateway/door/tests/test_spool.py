@@ -1,11 +1,13 @@
 """The files that wait: whole or not there, whatever cuts in; a new revision only where something is new."""
 
 import datetime as dt
+import errno
+import os
 from pathlib import Path
 
 import pytest
 
-from gateway.door.errors import DoorError
+from gateway.door.errors import AwayError, DoorError
 from gateway.door.spool import Spool
 from gateway.door.tests.files import DAY, GATEWAY, csv
 
@@ -27,6 +29,37 @@ def test_a_day_waits_until_it_is_delivered(tmp_path: Path) -> None:
     last = Spool.open(tmp_path / "door", GATEWAY)
     assert last.waiting() == []
     assert last.days[DAY].delivered
+
+
+def test_two_processes_take_turns(tmp_path: Path) -> None:
+    """While one works the other is told so; afterwards it goes on from what the first has done."""
+    service = Spool.open(tmp_path / "door", GATEWAY)
+    service.hold(DAY, csv(), plain)
+    by_hand = Spool.open(tmp_path / "door", GATEWAY)
+    with by_hand.alone():
+        with pytest.raises(AwayError, match="is at work there"), service.alone():
+            pass
+        by_hand.delivered(by_hand.waiting()[0])
+    with service.alone():
+        assert service.waiting() == []
+        assert service.days[DAY].delivered
+
+
+def test_a_file_that_the_state_does_not_know_is_not_pushed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk took the file and not the state: the day is made again, under this name and with other bytes."""
+    spool = Spool.open(tmp_path / "door", GATEWAY)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Spool, "_save", full)
+        with pytest.raises(DoorError, match="No space left"):
+            spool.hold(DAY, csv(), plain)
+    assert len(list((tmp_path / "door").glob("*.p7m"))) == 1
+    assert spool.waiting() == []
+    assert spool.hold(DAY, csv(), plain)
+    assert [each.revision for each in spool.waiting()] == [1]
 
 
 def test_only_what_is_new_is_a_revision(tmp_path: Path) -> None:
