@@ -20,6 +20,9 @@ MOST_REPORTS = 64
 class Draining(Core):
     """Gives segments, and takes note of what became of them."""
 
+    ahead: frozenset[str] = frozenset()
+    """Streams of which the other end has numbers that were never given here: this database is an older copy."""
+
     def pending(
         self, *, limit: int, after: Mapping[str, int] | None = None, order: Sequence[str] = segments.FIRST
     ) -> list[Segment]:
@@ -44,6 +47,9 @@ class Draining(Core):
         """
         if epoch != self.epoch:
             return 0
+        with self._disk.errors("reading"):
+            if max(upto, *(last for _, last in ranges), 0) > segments.last_sequence(self._db, stream):
+                self.ahead |= {stream}
         changed = self._mark(stream, [(1, upto), *ranges], received=True)
         self._ledger.take(stream, changed)
         self._ledger.received += changed.entries

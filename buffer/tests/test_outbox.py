@@ -145,6 +145,17 @@ def test_a_receipt_beyond_what_exists_does_not_cover_what_comes(outbox: Outbox) 
     assert [each.sequence for each in outbox.pending(limit=10)] == [3]
 
 
+@pytest.mark.parametrize(("upto", "ranges", "told"), [(2, [(3, 3)], False), (0, [(3, 4)], True), (4, [], True)])
+def test_a_receipt_for_more_than_there_ever_was_shows_an_old_copy(
+    outbox: Outbox, upto: int, ranges: Sequence[tuple[int, int]], *, told: bool
+) -> None:
+    """A card restored from an image, or a WAL that is gone: numbers are given twice, and somebody must be told."""
+    seal_each(outbox, 3)
+    outbox.received(bytes(8), "fine", 9)
+    outbox.received(outbox.epoch, "fine", upto, ranges)
+    assert outbox.ahead == ({"fine"} if told else set())
+
+
 def test_a_receipt_for_another_epoch_or_stream_does_nothing(outbox: Outbox) -> None:
     """What a centre says about a database that is no more does not touch this one."""
     seal_each(outbox, 2)

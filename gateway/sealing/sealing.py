@@ -181,6 +181,7 @@ class Sealing:
             await self._take_out()
             await self._records.schemas()
             await self._commit()
+            self._trouble.old(self._outbox.ahead)
             await self._follow()
         except StorageDamaged:
             raise

@@ -1,7 +1,7 @@
 """A disk that refuses: told in the log at once, and to people, here and at the centre, once it goes on."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 log = logging.getLogger(__name__)
 
@@ -15,7 +15,19 @@ class Trouble:
     def __init__(self, alarm: Callable[[str, str], None]) -> None:
         self._alarm = alarm
         self._rounds = 0
+        self._is_old = False
         self.failure: str | None = None
+
+    def old(self, ahead: Collection[str]) -> None:
+        """Tell once that the centre has more of streams than was ever sealed here: numbers are used a second time."""
+        if ahead and not self._is_old:
+            self._is_old = True
+            self._alarm(
+                "storage",
+                f"the centre has more of the stream {min(ahead)} than was ever sealed in this outbox.db: that is an old "
+                "copy, or has lost its end, and what is numbered again is lost at the centre: stop the agent, move "
+                "outbox.db and its -wal away, start it again",
+            )
 
     def refused(self, text: str) -> None:
         """Note a round that the disk refused."""

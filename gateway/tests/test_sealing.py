@@ -66,6 +66,19 @@ async def test_a_schema_that_is_gone_is_said_again(tmp_path: Path) -> None:
         metering.close()
 
 
+async def test_an_outbox_that_is_an_older_copy_is_told_once(metering: Metering) -> None:
+    """The centre signs for numbers that were never given here."""
+    metering.read()
+    await metering.sealing.flush(seal=True)
+    assert not metering.alarms
+    for _ in range(2):
+        await metering.sealing.receipts.note("fine", 700)
+        await metering.sealing.receipts.book()
+        await metering.sealing.flush(seal=True)
+    (kind, text) = metering.alarms[0]
+    assert (kind, len(metering.alarms), "an old copy" in text) == ("storage", 1, True)
+
+
 async def test_marks_are_stored_with_the_readings_they_belong_to(metering: Metering) -> None:
     """A pulse total on the disk is the one of the newest reading on the disk."""
     metering.marks = {"gas.pulses": 7}
