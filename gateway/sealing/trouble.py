@@ -24,8 +24,8 @@ class Trouble:
             self._is_old = True
             self._alarm(
                 "storage",
-                f"the centre has more of the stream {min(ahead)} than was ever sealed in this outbox.db: that is an old "
-                "copy, or has lost its end, and what is numbered again is lost at the centre: stop the agent, move "
+                f"the centre has more of the stream {min(ahead)} than was ever sealed in this outbox.db: that is an "
+                "old copy, or has lost its end, and what is numbered again is lost at the centre: stop the agent, move "
                 "outbox.db and its -wal away, start it again",
             )
 
