@@ -181,6 +181,7 @@ async def test_pulse_outputs_pulse_as_the_building_consumes(tmp_path: Path) -> N
     assert address == f"unix:{tmp_path / 'gas'}"
     assert outputs.gas.sequence == building.gas_ml // 10_000 == 23
     assert outputs.water.sequence == building.water_ml // 1_000 == 90
+    assert outputs.gas.heard == outputs.water.heard == 0
     assert [sequence for _, name, sequence in ledger if name == "water"] == list(range(1, 91))
     await outputs.close()
     assert not (tmp_path / "gas").exists()

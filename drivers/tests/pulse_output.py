@@ -36,9 +36,15 @@ class PulseOutput:
         self._count_id = count_id
         self._boot_ms = boot_ms
         self._ledger = ledger
+        self._unheard: int | None = None
         self._listeners: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
         self._path: Path | None = None
+
+    @property
+    def heard(self) -> int:
+        """Pulses since somebody first listened: of those before nobody can know."""
+        return 0 if self._unheard is None else (self.sequence - self._unheard) % 2**32
 
     async def serve(self, path: Path) -> str:
         """Listen at `path`; give the address as the site file names it."""
@@ -76,6 +82,8 @@ class PulseOutput:
             self._path.unlink(missing_ok=True)
 
     async def _greet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._unheard is None:
+            self._unheard = self.sequence
         writer.write(b"gw-pulses 1 %d %d\n" % (self._count_id, self.sequence))
         self._listeners.add(writer)
         try:

@@ -91,6 +91,18 @@ async def test_a_total_is_the_dial_plus_pulses_times_weight(tmp_path: Path) -> N
         assert totals.readings[0].channel.name == "gas.total"
 
 
+async def test_pulses_before_anybody_listened_are_nobodys(tmp_path: Path) -> None:
+    """A new counter begins at the dial, wherever its output stands; what the output gave since is what is counted."""
+    async with _output(tmp_path / "gas") as output:
+        output.lose(3)
+        assert output.heard == 0
+        async with _running(_meter(tmp_path / "gas")) as (totals, _):
+            await totals.until(lambda: totals.values == [_DIAL])
+            output.pulse()
+            await totals.until(lambda: len(totals.values) == 2)
+        assert totals.values[-1] == _DIAL + _WEIGHT * output.heard == _DIAL + _WEIGHT
+
+
 async def test_a_burst_gives_one_total_and_counts_every_pulse(tmp_path: Path) -> None:
     """Two hundred pulses at once are two hundred in the total, told at most once a second."""
     async with _output(tmp_path / "gas") as output, _running(_meter(tmp_path / "gas")) as (totals, _):

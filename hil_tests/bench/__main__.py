@@ -3,7 +3,7 @@
 Says in one JSON line where its ends are, obeys JSON lines on its standard input, one answer each, and ends with it:
 
     {"order": "loads"}                        what each load's point holds, and how often it was written
-    {"order": "pulses"}                       pulses so far of each counter
+    {"order": "pulses"}                       pulses of each counter since somebody first listened to it
     {"order": "linky", "silent": true}        sets `silent`, `noise` or `mode` of the Linky, or with "plugged" plugs it
     {"order": "unit", "unit": 2, "silent": true}   silences a unit of the BMS, or lets it speak again
 
@@ -88,7 +88,7 @@ class Devices:
         }
 
     def _pulses(self, _order: Order) -> dict[str, object]:
-        return {"pulses": {output.name: output.sequence for output in (self.pulses.gas, self.pulses.water)}}
+        return {"pulses": {output.name: output.heard for output in (self.pulses.gas, self.pulses.water)}}
 
     def _linky(self, order: Order) -> dict[str, object]:
         self.linky.silent = bool(order.get("silent", self.linky.silent))
