@@ -103,7 +103,7 @@ class Spool:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                what = "another `gateway door` is at work there, and pushes what waits"
+                what = "another one is at work there, and pushes what waits"
                 raise AwayError(f"{self._folder}: {what}") from error
             self._take_up()
             yield
