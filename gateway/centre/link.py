@@ -166,10 +166,12 @@ class Link:
         _client: mqtt.Client,
         _data: object,
         _flags: mqtt.DisconnectFlags,
-        _code: ReasonCode,
+        code: ReasonCode,
         _properties: Properties | None,
     ) -> None:
-        if self._is_up:
+        if self._is_up and not code.is_failure:
+            pass  # we have said goodbye
+        elif self._is_up:
             self._fail("the connection was lost")
         elif self.trouble is None:
             self._fail(
