@@ -7,7 +7,6 @@ memory has the identity that the file is given once it can be made.
 
 import os
 import sqlite3
-import tempfile
 from contextlib import ExitStack, closing, suppress
 from enum import Enum, auto
 from pathlib import Path
@@ -135,7 +134,9 @@ def _copied(path: Path) -> sqlite3.Connection | None:
     """
     if _size(path) + _size(path, "-wal") > MOST_COPIED:
         return None
-    with tempfile.TemporaryDirectory(dir=_SHARED_MEMORY if os.access(_SHARED_MEMORY, os.W_OK) else None) as folder:
+    from tempfile import TemporaryDirectory  # noqa: PLC0415 - with lzma and bz2, for an agent that will need it once
+
+    with TemporaryDirectory(dir=_SHARED_MEMORY if os.access(_SHARED_MEMORY, os.W_OK) else None) as folder:
         for suffix in ("", "-wal"):
             if _size(path, suffix):
                 Path(folder, f"copy{suffix}").write_bytes(path.with_name(path.name + suffix).read_bytes())

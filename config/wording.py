@@ -6,7 +6,6 @@ The texts of the right answer are the fields' own descriptions, so that model, s
 import types
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -75,6 +74,8 @@ def shown(value: object) -> str:
 
 def nearest(word: str, known: Iterable[str], kind: str) -> str:
     """Propose the known word that `word` may have been meant for; else name all of them as `kind`."""
+    from difflib import get_close_matches  # noqa: PLC0415 - a site without a mistake is spared it, for years
+
     names = sorted(known)[:_MOST_SEARCHED]
     close = get_close_matches(word, names, n=1, cutoff=0.6)
     if close:

@@ -1,6 +1,5 @@
 """What the control socket serves of a working agent: the table of routes, and an answer for each."""
 
-import difflib
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -150,7 +149,9 @@ class Local:
     def _known(self, name: str) -> Channel:
         channel = self._channels.get(name)
         if channel is None:
-            close = difflib.get_close_matches(name, self._channels, 3, 0.5)
+            from difflib import get_close_matches  # noqa: PLC0415 - most agents are never asked wrongly
+
+            close = get_close_matches(name, self._channels, 3, 0.5)
             hint = f"did you mean {' or '.join(close)}?" if close else "/v1/channels lists those there are"
             raise Refusal(404, f"no channel of that name: {hint}")
         return channel

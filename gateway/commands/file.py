@@ -2,7 +2,6 @@
 
 import os
 import sqlite3
-import tempfile
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -71,7 +70,9 @@ def is_none(path: Path) -> bool:
 
 def copied(path: Path) -> sqlite3.Connection | None:
     """Give a copy, in memory, of a database that cannot be opened for writing; None where it cannot be read either."""
-    with suppress(OSError, sqlite3.Error), tempfile.TemporaryDirectory(dir=_in_memory()) as folder:
+    from tempfile import TemporaryDirectory  # noqa: PLC0415 - with lzma and bz2, for an agent that will need it once
+
+    with suppress(OSError, sqlite3.Error), TemporaryDirectory(dir=_in_memory()) as folder:
         # With its WAL, which cannot be read where it lies: the index that belongs to it would have to be made there.
         for suffix in ("", "-wal"):
             source = path.with_name(path.name + suffix)

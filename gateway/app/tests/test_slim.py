@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 from gateway.app.status import program
 
-UNNEEDED = {"csv", "http.client", "http.cookiejar", "importlib.metadata", "urllib.error", "zipfile"}
+UNNEEDED = {"csv", "difflib", "http.client", "importlib.metadata", "lzma", "tempfile", "urllib.error", "zipfile"}
 
 
 def said(statements: str) -> list[str]:
