@@ -109,8 +109,11 @@ class Kept:
         try:
             message = cose.content(blob)
             header = message.header
+            if header.content != SEGMENT:
+                return None
             channels = self._schemas.get(header.schema or b"")
-            if header.content != SEGMENT or channels is None:
+            if channels is None:  # a damaged card took it
+                self.unreadable += 1
                 return None
             content = unpack(message.payload, Schema(channels.values()))
         except MalformedMessage:

@@ -90,6 +90,17 @@ def test_states_and_clocks(tmp_path: Path) -> None:
     assert written(tmp_path / "outbox.db", Lines(PARIS, BOUND_MS))[3].startswith(";main.power;2;W;")
 
 
+def test_a_segment_whose_schema_is_gone_is_counted(tmp_path: Path) -> None:
+    """What cannot be read is said to be so: an empty file that is called whole would be a lie."""
+    filled = Filled(tmp_path / "outbox.db")
+    filled.seal("minute", ticks(range(3)))
+    filled.outbox._db.execute("DELETE FROM segment WHERE id = 1")
+    filled.close()
+    with Reader.open(tmp_path / "outbox.db") as reader:
+        kept = Kept(reader)
+        assert (list(kept.parts("minute")), kept.unreadable) == ([], 1)
+
+
 def test_a_range_takes_what_was_sealed_later(tmp_path: Path) -> None:
     """What was read in a range is found whenever it was sealed, and what lies outside of it is not in the file."""
     filled = Filled(tmp_path / "outbox.db")
