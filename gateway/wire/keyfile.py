@@ -87,8 +87,8 @@ def parse_public(text: str) -> Ed25519PublicKey:
 def read(raw: bytes, where: str) -> Listed:
     """Read the text of a file of trusted keys, which is told as `where`; raise KeyFileError with every mistake."""
     try:
-        document = tomllib.loads(raw.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        document = tomllib.loads(raw.decode("utf-8-sig"))  # some editors put a mark of byte order in front
+    except (ValueError, RecursionError) as error:  # a number of 5,000 digits is a ValueError and no more
         raise KeyFileError(f"{where}: not TOML: {error}") from error
     mistakes: list[str] = []
     found = _entries(document, mistakes)
@@ -111,10 +111,12 @@ def write(keys: Iterable[TrustedKey], revision: int) -> str:
 def _entries(document: dict[str, object], mistakes: list[str]) -> list[TrustedKey]:
     """Read the entries of a document and tell every mistake; the result is of use only if there was none."""
     if document.get("version") != 1:
-        mistakes.append(f"version = {document.get('version')!r}: `version = 1` is wanted")
+        mistakes.append(f"version = {_shown(document.get('version'))}: `version = 1` is wanted")
     revision = document.get("revision", 0)
     if type(revision) is not int or not 0 <= revision <= _REVISION_MAX:
-        mistakes.append(f"revision = {revision!r:.80}: a number from 0 is wanted, higher with each issue of this file")
+        mistakes.append(
+            f"revision = {_shown(revision)}: a number from 0 is wanted, higher with each issue of this file"
+        )
     unknown = sorted(document.keys() - {"version", "revision", "key"})
     mistakes.extend(f"unknown key `{name}`: only `version`, `revision`, `[[key]]` stand here" for name in unknown)
     tables = document.get("key")
@@ -141,12 +143,12 @@ def _entry(table: object, where: str, mistakes: list[str]) -> TrustedKey | None:
     for name, pattern in (("id", ID), ("issuer", ID), ("epoch", _EPOCH)):
         value = table.get(name)
         if not isinstance(value, str) or pattern.fullmatch(value) is None:
-            mistakes.append(f"{where}: {name} = {value!r:.80}: a text of the form {pattern.pattern} is wanted")
+            mistakes.append(f"{where}: {name} = {_shown(value)}: a text of the form {pattern.pattern} is wanted")
     roles = table.get("roles")
     if not isinstance(roles, list) or not roles or not all(isinstance(role, str) and role in ROLES for role in roles):
-        mistakes.append(f"{where}: roles = {roles!r:.80}: a list of some of {', '.join(sorted(ROLES))} is wanted")
+        mistakes.append(f"{where}: roles = {_shown(roles)}: a list of some of {', '.join(sorted(ROLES))} is wanted")
     if not isinstance(table.get("revoked", False), bool):
-        mistakes.append(f"{where}: revoked = {table['revoked']!r:.80}: true is wanted, or nothing")
+        mistakes.append(f"{where}: revoked = {_shown(table['revoked'])}: true is wanted, or nothing")
     public: Ed25519PublicKey | None = None
     text = table.get("public")
     if not isinstance(text, str):
@@ -166,3 +168,10 @@ def _entry(table: object, where: str, mistakes: list[str]) -> TrustedKey | None:
         public=public,
         is_revoked=table.get("revoked", False),
     )
+
+
+def _shown(value: object) -> str:
+    try:
+        return f"{value!r:.80}"
+    except ValueError:  # Python writes no number of more than 4,300 digits
+        return "a number beyond all bounds"

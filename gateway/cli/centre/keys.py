@@ -52,6 +52,10 @@ def add(  # noqa: PLR0913 - what a key file says of a key
     if key_id.encode() in before.keys:
         raise Ended(REFUSED, f"{path}: the id {key_id!r} is there already: give each key its own")
     new = TrustedKey(key_id.encode(), issuer, bytes.fromhex(epoch), frozenset(roles), _public(public))
+    for known in before.keys.values():
+        if public_text(known.public) == public_text(new.public):
+            state = ", and revoked: have a new key made" if known.is_revoked else ": revoking one would leave the other"
+            raise Ended(REFUSED, f"{path}: that key is there already, as {known.key_id.decode()!r}{state}")
     _write(path, before, [*before.keys.values(), new])
     return OK
 
@@ -76,7 +80,11 @@ def _load(path: Path) -> KeySet:
 def _public(told: str) -> Ed25519PublicKey:
     """Read a public key: base64 of its 32 bytes, or the PEM file that holds it."""
     path = Path(told)
-    if not path.is_file():
+    try:
+        is_file = path.is_file()
+    except OSError:  # longer than a name may be
+        is_file = False
+    if not is_file:
         try:
             return parse_public(told)
         except KeyFileError as error:

@@ -189,15 +189,20 @@ def test_an_outbox_is_verified(tmp_path: Path, capsys: pytest.CaptureFixture[str
 def test_keys_are_added_and_revoked_in_their_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each change raises the revision; a revoked key stays and is refused; what is wrong changes nothing."""
     path, pem, speaker = tmp_path / "gateways.toml", tmp_path / "gw.pub", Speaker()
-    public = speaker.key.public_key()
+    public, other = speaker.key.public_key(), public_text(Speaker().key)
     pem.write_bytes(public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
     whose = ("--issuer", "gw-0001")
     assert answered(capsys, "centre", "keys", "add", path, "one", *whose, "--public", pem)[0] == 0
-    assert answered(capsys, "centre", "keys", "add", path, "two", *whose, "--public", public_text(public))[0] == 0
+    assert answered(capsys, "centre", "keys", "add", path, "two", *whose, "--public", other)[0] == 0
     assert answered(capsys, "centre", "keys", "revoke", path, "one")[0] == 0
     before = path.read_text("utf-8")
     assert answered(capsys, "centre", "keys", "add", path, "two", *whose, "--public", pem)[0] == 7
-    assert answered(capsys, "centre", "keys", "add", path, "no id", *whose, "--public", pem)[0] == 5
+    code, _, said = answered(capsys, "centre", "keys", "add", path, "three", *whose, "--public", pem)
+    assert (code, "as 'one', and revoked" in said) == (7, True)
+    assert answered(capsys, "centre", "keys", "add", path, "three", *whose, "--public", other)[0] == 7
+    assert answered(capsys, "centre", "keys", "add", path, "three", *whose, "--public", "A" * 400)[0] == 5
+    fresh = public_text(Speaker().key)
+    assert answered(capsys, "centre", "keys", "add", path, "no id", *whose, "--public", fresh)[0] == 5
     assert answered(capsys, "centre", "keys", "add", path, "three", *whose, "--public", "short")[0] == 5
     assert answered(capsys, "centre", "keys", "revoke", path, "none")[0] == 4
     assert path.read_text("utf-8") == before

@@ -241,6 +241,8 @@ def test_two_keys_of_one_id_cannot_be_gathered() -> None:
         ('public = "', 'extra = 1\npublic = "', "unknown key `extra`"),
         ("[[key]]", "[key]", "not TOML|tables"),
         ("version = 1", "version = ", "not TOML"),
+        ("version = 1", f"version = {'9' * 5_000}", "not TOML"),
+        ("version = 1", f"version = 1\nrevision = 0x{'f' * 5_000}", "revision = a number beyond all bounds"),
     ],
 )
 def test_every_kind_of_mistake_is_told(tmp_path: Path, old: str, new: str, message: str) -> None:
@@ -250,6 +252,13 @@ def test_every_kind_of_mistake_is_told(tmp_path: Path, old: str, new: str, messa
     path.write_text(GOOD.replace(old, new))
     with pytest.raises(KeyFileError, match=message):
         KeySet.load(path)
+
+
+def test_a_mark_of_byte_order_is_no_mistake(tmp_path: Path) -> None:
+    """Editors of some systems put one in front."""
+    path = tmp_path / "trusted.toml"
+    path.write_text("\N{BYTE ORDER MARK}" + GOOD, "utf-8")
+    assert b"centre-2026" in KeySet.load(path).keys
 
 
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
