@@ -116,7 +116,7 @@ class Marks:
 
     def shown(self) -> dict[str, Value]:
         """Give every mark of the callers'."""
-        return {name: value for name, value in self.values.items() if not name.startswith(WITHDRAWN)}
+        return shown(self.values)
 
     @property
     def _db(self) -> sqlite3.Connection:
@@ -149,6 +149,11 @@ class Marks:
                 state.values.update(loose)
                 state.carrier = Carrier(table, number)
                 return
+
+
+def shown(marks: Mapping[str, Value]) -> dict[str, Value]:
+    """Give those of the callers'."""
+    return {name: value for name, value in marks.items() if name != _NUMBER and not name.startswith(WITHDRAWN)}
 
 
 def _written(number: int, marks: Mapping[str, Value]) -> str:

@@ -42,6 +42,10 @@ class PulseLine(Protocol):
         """Open the line and give where its count stands, then each advance; raise DriverError."""
 
 
+COUNTED = ("pulses", "line", "line_seqno")
+"""What the marks of a counter are called, behind its name and a dot."""
+
+
 class PulseMeter:
     """The Meter of a pulse counter: one channel `<name>.total`, in units of 10**`exponent` `unit`.
 
@@ -98,7 +102,7 @@ class PulseMeter:
     @property
     def marks(self) -> dict[str, int]:
         """What the next start needs: pulses counted, and up to which number of which counter."""
-        marks = {f"{self._name}.pulses": self._pulses}
+        marks = {f"{self._name}.pulses": self._pulses}  # the names are COUNTED
         if self._at is not None and self._at.count_id is not None:
             marks[f"{self._name}.line"] = self._at.count_id
             marks[f"{self._name}.line_seqno"] = self._at.line_seqno
@@ -106,7 +110,7 @@ class PulseMeter:
 
     def resume(self, marks: Mapping[str, int | str]) -> None:
         """Go on from the marks of an earlier process; unknown or damaged ones count as none."""
-        pulses, count_id, seqno = (marks.get(f"{self._name}.{key}") for key in ("pulses", "line", "line_seqno"))
+        pulses, count_id, seqno = (marks.get(f"{self._name}.{key}") for key in COUNTED)
         if isinstance(pulses, int) and pulses >= 0:
             self._pulses = pulses
             if isinstance(count_id, int) and isinstance(seqno, int) and 0 <= seqno < _SEQUENCES:

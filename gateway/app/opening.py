@@ -2,10 +2,14 @@
 
 import errno
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+from buffer import remains
 from buffer.errors import StorageError
+from buffer.outbox import Outbox
 from config.site import Site
+from drivers.pulses import COUNTED
 from gateway.sealing import Store
 
 PAGES_A_MB = 256
@@ -26,7 +30,19 @@ def open_store(site: Site) -> Store:
                 f"{directory}: cannot be made a folder ({error.strerror}): make it, writable by the agent's user, or "
                 "name another [storage] directory"
             ) from error
-    return Store(directory / OUTBOX, quota_pages=site.storage.quota_mb * PAGES_A_MB)
+    store = Store(directory / OUTBOX, quota_pages=site.storage.quota_mb * PAGES_A_MB)
+    _carry(site, store.outbox)
+    return store
+
+
+def _carry(site: Site, outbox: Outbox) -> None:
+    """Take over what counters had counted from a database that is no longer used: it stands nowhere else."""
+    if outbox.moved_aside is None or outbox.rescued:
+        return
+    wanted = {f"{pulse.name}.{key}" for pulse in site.pulse for key in COUNTED}
+    found = {name: value for name, value in remains.marks(outbox.moved_aside).items() if name in wanted}
+    with suppress(StorageError):
+        outbox.commit([], found)
 
 
 def damage(
@@ -50,5 +66,7 @@ def damage(
     for moved, what in ((readings, "readings"), (commands, "commands")):
         if moved is not None:
             yield f"the database of {what} was damaged; it is kept as {moved}, a new one was begun"
+    if readings is not None and site.pulse:
+        yield "what the pulse counters had counted was in it: compare each with its dial, and correct dial_index"
     if readings is not None and site.dwelling:
         yield "the consents of the households were in it: none counts until it is given again"
