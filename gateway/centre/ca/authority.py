@@ -35,6 +35,9 @@ from gateway.wire.keys import KeySet, TrustedKey, public_text
 CERTIFICATE, KEY, RECORDS, LIST = "ca.pem", "ca.key", "ca.db", "crl.pem"
 GATEWAYS, CENTRE = "gateways.toml", "centre.toml"
 
+CENTRE_NAME = "centre"
+"""Of the centre, in its certificate, in the broker's access list and as the issuer of what it signs."""
+
 LIST_DAYS = 398
 """A broker refuses everybody once its list of revocations is out of date: the list lasts as long as a certificate."""
 
@@ -118,6 +121,7 @@ class Authority:
         Whether the request is genuine has been asked before, of the installer or by a signature.
         """
         with self._records.change():
+            self._hold_name(Kind.GATEWAY, request.gateway, now)
             believed, known = self._trust(request)
             for record in self._records.of_name(request.gateway):
                 if record.key == request.key and record.revoked is not None:
@@ -140,6 +144,7 @@ class Authority:
     ) -> x509.Certificate:
         """Issue a certificate for a broker or a centre; raise AuthorityError."""
         with self._records.change():
+            self._hold_name(kind, name, now)
             return self._issue(kind, name, public, now, cause="operator", days=days, hosts=hosts)
 
     def bundle(self, request: Request, chain: Sequence[x509.Certificate]) -> str:
@@ -221,6 +226,23 @@ class Authority:
             )
         )
         return made
+
+    def _hold_name(self, kind: Kind, name: str, now: dt.datetime) -> None:
+        """Refuse a name that is somebody else's: by it alone the broker knows who may do what.
+
+        A gateway that is called as the centre is would hear, and order, every other one.
+        """
+        others = {
+            record.kind
+            for record in self._records.of_name(name)
+            if record.kind != kind and record.revoked is None and record.ends > now.timestamp()
+        }
+        if name == CENTRE_NAME and kind is not Kind.CENTRE:
+            others.add(Kind.CENTRE.value)
+        if others:
+            raise AuthorityError(
+                f"{name}: a {min(others)} has that name, and no {kind.value} may have it: take another"
+            )
 
     def _trust(self, request: Request) -> tuple[bool, tuple[str, ...]]:
         """Have the centre take a signing key; give whether it is a new one, and those of this gateway taken already."""

@@ -12,13 +12,12 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from gateway.centre.ca.authority import CENTRE, KEY, Authority, AuthorityError, write
+from gateway.centre.ca.authority import CENTRE, CENTRE_NAME, KEY, Authority, AuthorityError, write
 from gateway.centre.ca.issue import Kind
 from gateway.wire.errors import KeyFileError
 from gateway.wire.keys import KeySet, SigningKey, TrustedKey, load_signing_key, make_signing_key
 
-NAME = "centre"
-"""Of the centre, in its certificate, in the broker's access list and as the issuer of what it signs."""
+NAME = CENTRE_NAME
 
 SIGNING = "signing.pem"
 ROLES = frozenset({"receipt", "dispatch", "config"})

@@ -136,6 +136,21 @@ def test_an_id_that_is_another_s_is_refused(authority: Authority) -> None:
     assert len(authority.issued()) == 2
 
 
+def test_a_name_is_of_one_kind(authority: Authority) -> None:
+    """A box that is called as a centre is would be one to the broker, and a centre's name may not be a gateway's."""
+    authority.issue(Kind.CENTRE, "centre-2", ec.generate_private_key(ec.SECP256R1()).public_key(), NOW)
+    for name in ("centre", "centre-2"):
+        with pytest.raises(AuthorityError, match=f"{name}: a centre has that name"):
+            authority.grant(asking(name), NOW, cause="operator")
+    authority.grant(asking(), NOW, cause="operator")
+    assert set(keys(authority.folder).keys) == {b"gw-0001-a"}
+    public = ec.generate_private_key(ec.SECP256R1()).public_key()
+    with pytest.raises(AuthorityError, match="a gateway has that name"):
+        authority.issue(Kind.CENTRE, "gw-0001", public, NOW)
+    authority.revoke("gw-0001", NOW, "unspecified")
+    authority.issue(Kind.CENTRE, "gw-0001", public, NOW)
+
+
 def test_a_revoked_name_is_neither_let_in_nor_believed(folder: Path, authority: Authority, tmp_path: Path) -> None:
     """All its certificates are on the list, its signing keys are marked; its TLS key gets no certificate any more."""
     asked = asking()
