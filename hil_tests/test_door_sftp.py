@@ -135,6 +135,7 @@ async def test_a_stranger_in_its_place_gets_nothing(tmp_path: Path) -> None:
         ({"ssh_key_file": Path("absent.key")}, "cannot be read"),
         ({"known_hosts_file": Path("absent")}, "cannot be read"),
         ({"ssh_key_file": Path("no.key")}, "correct or replace"),
+        ({"known_hosts_file": Path("empty")}, r"empty has no line for \[127\.0\.0\.1\]"),
     ],
 )
 async def test_what_people_must_mend_is_told(tmp_path: Path, wrong: dict[str, Path | str], text: str) -> None:
@@ -144,6 +145,7 @@ async def test_what_people_must_mend_is_told(tmp_path: Path, wrong: dict[str, Pa
     made(other)
     shutil.copy(other / "door_ssh.key", tmp_path / "other.key")
     (tmp_path / "no.key").write_text("no key")
+    (tmp_path / "empty").touch()
     spool = held(tmp_path)
     async with other_side(tmp_path) as (_, place):
         absolute = {name: tmp_path / value if isinstance(value, Path) else value for name, value in wrong.items()}

@@ -61,10 +61,11 @@ async def push(place: Place, files: Sequence[Waiting], arrived: Callable[[Waitin
     except (asyncssh.KeyImportError, ValueError) as error:
         raise DoorError(f"{place.known_hosts_file} or {place.ssh_key_file}: {error}: correct or replace it") from error
     except asyncssh.HostKeyNotVerifiable as error:
-        raise DoorError(
-            f"{where}: shows another host key than {place.known_hosts_file} has ({error.reason}): ask the recipient; "
-            "nothing was sent"
-        ) from error
+        what = f"shows another host key than {place.known_hosts_file} has ({error.reason}): ask the recipient"
+        if not _knows(place):
+            name = place.host if place.port == 22 else f"[{place.host}]:{place.port}"
+            what = f"{place.known_hosts_file} has no line for {name}: the recipient tells its host key"
+        raise DoorError(f"{where}: {what}; nothing was sent") from error
     except asyncssh.PermissionDenied as error:
         raise DoorError(
             f"{where}: refuses our key: give the recipient the line that `gateway door keys` shows"
@@ -74,6 +75,12 @@ async def push(place: Place, files: Sequence[Waiting], arrived: Callable[[Waitin
     except (asyncssh.Error, OSError, TimeoutError) as error:
         reason = str(error) or type(error).__name__
         raise AwayError(f"{where}: cannot be reached, or was cut off ({reason}): what waits is held") from error
+
+
+def _knows(place: Place) -> bool:
+    """Tell whether the file of host keys has any for the other side: one for another name or port is none."""
+    found = asyncssh.match_known_hosts(str(place.known_hosts_file), place.host, "", place.port)
+    return any(found[:2])  # keys, and authorities of keys
 
 
 def _check_files(place: Place) -> None:
