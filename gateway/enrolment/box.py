@@ -7,6 +7,7 @@ A certificate that follows one in use becomes the next one: who is connected dec
 
 import datetime as dt
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from gateway.enrolment import bundle as bundles
 from gateway.enrolment import places as files
 from gateway.enrolment import request as requests
 from gateway.enrolment.bundle import Bundle, BundleError
-from gateway.enrolment.certificates import Facts, mistakes, write_chain
+from gateway.enrolment.certificates import CertificateError, Facts, mistakes, read_chain, write_chain
 from gateway.enrolment.places import PUBLIC, PlaceError, Places
 from gateway.wire.errors import KeyFileError
 from gateway.wire.keys import KeySet
@@ -87,17 +88,12 @@ def install(places: Places, text: str, now: dt.datetime) -> Installed:
         if wrong:
             raise InstallError("\n".join(wrong))
         facts = Facts.of(bundle.chain[0])
+        warnings = [*_early(facts, now), *_other_authority(places, bundle)]
         files.write(places.install, text.encode(), PUBLIC)
         _apply(places, bundle)
         files.settle(places)
         following = files.look(places).next
-    early = None
-    if facts.begins > now:
-        early = (
-            f"the certificate begins on {facts.begins:%Y-%m-%d %H:%M} UTC, and this machine's clock says "
-            f"{now:%Y-%m-%d %H:%M}: it is probably the clock that is wrong"
-        )
-    return Installed(facts, following is not None and following.facts == facts, early)
+    return Installed(facts, following is not None and following.facts == facts, "; ".join(warnings) or None)
 
 
 def finish(places: Places) -> str | None:
@@ -115,6 +111,29 @@ def finish(places: Places) -> str | None:
                 error
             )
     return files.settle(places) or done
+
+
+def _early(facts: Facts, now: dt.datetime) -> Iterator[str]:
+    if facts.begins > now:
+        yield (
+            f"the certificate begins on {facts.begins:%Y-%m-%d %H:%M} UTC, and this machine's clock says "
+            f"{now:%Y-%m-%d %H:%M}: it is probably the clock that is wrong"
+        )
+
+
+def _other_authority(places: Places, bundle: Bundle) -> Iterator[str]:
+    """Tell of authorities that are believed no more: the broker in use may have its certificate from one of them."""
+    try:
+        before = read_chain(places.authority.read_bytes())
+    except (OSError, CertificateError):
+        return
+    gone = [each for each in before if each not in bundle.authorities]
+    if gone:
+        names = ", ".join(each.subject.rfc4514_string() for each in gone)
+        yield (
+            f"the authority {names} is believed no more: where the broker's certificate is still of it, there is no "
+            "connection; a bundle for the time of a change has both"
+        )
 
 
 def _against(places: Places, bundle: Bundle, now: dt.datetime) -> list[str]:

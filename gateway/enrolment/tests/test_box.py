@@ -136,6 +136,17 @@ def test_a_box_whose_clock_is_behind_is_enrolled_with_a_warning(tmp_path: Path) 
     assert "probably the clock" in done.warning
 
 
+def test_another_authority_in_place_of_the_one_in_use_is_warned_of(tmp_path: Path) -> None:
+    """The broker may still be the old one's; a bundle with both takes a box over the change without a word."""
+    at = enrolled(tmp_path / "box")
+    given = Given(issuer=STRANGER)
+    both = box.install(at, granted(asked(at, new_key=True), given, authorities=(STRANGER, ROOT)), NOW)
+    assert both.warning is None
+    alone = box.install(at, granted(asked(at, new_key=True), given, authorities=(STRANGER,)), NOW)
+    assert alone.warning is not None
+    assert "the authority CN=test is believed no more" in alone.warning
+
+
 def test_an_older_bundle_brings_no_revoked_key_back(tmp_path: Path) -> None:
     """The centre's keys in a bundle are not older than those that are there."""
     at = places(tmp_path / "box")
