@@ -1,8 +1,11 @@
 """The command line starts at once: it loads nothing before it is known to be needed."""
 
+import os
+import re
 import subprocess
 import sys
 from collections.abc import Collection
+from pathlib import Path
 
 import pytest
 
@@ -82,3 +85,30 @@ def test_the_agent_is_started_without_argparse() -> None:
         "from gateway.cli.main import run\ntry: run(['run', '--config', '/nowhere.toml'])\nexcept SystemExit: pass"
     )
     assert loaded_by(started, {"argparse", "gettext", "pydantic"}) == {"pydantic"}
+
+
+def test_output_that_cannot_be_written_is_said() -> None:
+    """On a full disk a line tells it, and no traceback."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "gateway", "version"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (done.returncode, done.stderr) == (
+        6,
+        "gateway version: what it says cannot be written: No space left on device\n",
+    )
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_what_is_not_a_terminal_gets_utf8(tmp_path: Path, encoding: str) -> None:
+    """The formats are described as UTF-8, whatever the locale of who asks."""
+    text = (Path(__file__).parents[3] / "config" / "example.toml").read_text("utf-8")
+    site = tmp_path / "site.toml"
+    site.write_text(re.sub('^name = ".*"', 'name = "Été 20 €"', text, count=1, flags=re.MULTILINE), "utf-8")
+    done = subprocess.run(  # noqa: S603 - this very interpreter
+        [sys.executable, "-m", "gateway", "config", "show", site],
+        capture_output=True,
+        check=True,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+    )
+    assert "Été 20 €" in done.stdout.decode("utf-8")
