@@ -19,6 +19,9 @@ MOST_COPIED = 24 << 20
 
 _PROBE_BYTES = 1 << 18
 _LITTLE_BYTES = 1 << 20
+_HEADER_BYTES, _SCHEMA_COOKIE, _USER_VERSION = 100, slice(40, 44), slice(60, 64)
+"""https://sqlite.org/fileformat.html#the_database_header"""
+
 _SHARED_MEMORY = "/dev/shm"  # noqa: S108 - the folder made there is ours alone
 _USED = "SELECT (SELECT count(*) FROM stream) + (SELECT count(*) FROM mark) + (SELECT count(*) FROM journal)"
 
@@ -107,8 +110,14 @@ def _seen(path: Path) -> tuple[_Knows, sqlite3.Connection]:
 
 
 def _is_none(path: Path) -> bool:
-    """Tell whether there is no database; an empty file is what a full card leaves of the first try to make one."""
-    return not _size(path) and not rescue.copy_of(path).exists()
+    """Tell whether there is no database: no file, or one without any table, as a full card leaves of the first try."""
+    if rescue.copy_of(path).exists() or _size(path, "-wal"):
+        return False
+    if not path.exists():
+        return True
+    with path.open("rb") as file:
+        header = file.read(_HEADER_BYTES)
+    return not header or not any(header[_SCHEMA_COOKIE] + header[_USER_VERSION])
 
 
 def _file(path: Path) -> sqlite3.Connection:

@@ -67,14 +67,15 @@ def test_a_first_start(tmp_path: Path) -> None:
     holds(outbox, path)
 
 
-def test_a_full_card_leaves_an_empty_file(tmp_path: Path) -> None:
-    """A file without a byte in it is none."""
+@pytest.mark.parametrize("room", [0, 4096])
+def test_a_full_card_leaves_an_empty_file(tmp_path: Path, room: int) -> None:
+    """A file without a byte in it, or with nothing but a header, is none."""
     path = tmp_path / "outbox.db"
-    with files_up_to(0):
+    with files_up_to(room):
         outbox = Outbox.begin(path, quota_pages=QUOTA)
         with pytest.raises(StorageError):
             outbox.open_again()
-    assert path.stat().st_size == 0
+    assert path.stat().st_size == room
     outbox.open_again()
     outbox.commit([row(number) for number in range(1, 10)], {"last": 9})
     holds(outbox, path)

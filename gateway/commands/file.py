@@ -6,6 +6,8 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 _PROBE_BYTES = 1 << 18
+_HEADER_BYTES, _SCHEMA_COOKIE, _USER_VERSION = 100, slice(40, 44), slice(60, 64)
+"""https://sqlite.org/fileformat.html#the_database_header"""
 _SHARED_MEMORY = "/dev/shm"  # noqa: S108 - the folder made there is ours alone
 
 _SCHEMA = """
@@ -64,8 +66,15 @@ def move_aside(path: Path) -> Path:
 
 
 def is_none(path: Path) -> bool:
-    """Tell whether there is no database; an empty file is what a full card leaves of the first try to make one."""
-    return not path.exists() or not path.stat().st_size
+    """Tell whether there is no database: no file, or one without any table, as a full card leaves of the first try."""
+    wal = path.with_name(f"{path.name}-wal")
+    if not path.exists():
+        return True
+    if wal.exists() and wal.stat().st_size:
+        return False
+    with path.open("rb") as file:
+        header = file.read(_HEADER_BYTES)
+    return not header or not any(header[_SCHEMA_COOKIE] + header[_USER_VERSION])
 
 
 def copied(path: Path) -> sqlite3.Connection | None:

@@ -96,6 +96,21 @@ async def test_a_first_start(tmp_path: Path, card: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("card")
+def test_what_a_full_card_leaves_of_a_first_try_is_none(tmp_path: Path, card: pytest.MonkeyPatch) -> None:
+    """A header without any table: orders go on where they were once there is room."""
+    path = tmp_path / "commands.db"
+    with sqlite3.connect(path) as begun:
+        begun.execute("PRAGMA journal_mode = WAL")
+    begun.close()
+    assert path.stat().st_size > 0
+    made = database.Database(path, BOOT, sign)
+    works(card)
+    made.open_again()
+    assert made.durable
+    made.close()
+
+
+@pytest.mark.usefixtures("card")
 def test_a_card_that_goes_on_refusing(tmp_path: Path) -> None:
     """It says so each time that it is asked, and what stands in serves on."""
     made = database.Database(tmp_path / "none.db", BOOT, sign)
