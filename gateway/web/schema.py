@@ -1,5 +1,6 @@
 """The tables of page.db, and how the file is opened."""
 
+import errno
 import sqlite3
 from pathlib import Path
 
@@ -51,3 +52,22 @@ def prepared(path: Path) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def for_reading(path: Path, error: Exception) -> sqlite3.Connection | None:
+    """Open a file that cannot be opened for `error`: on a read-only card, a sound one of this release; else None."""
+    if not isinstance(error, OSError) or error.errno != errno.EROFS:
+        return None
+    db = None
+    try:
+        db = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
+        )
+        is_sound = db.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
+        if is_sound and db.execute("PRAGMA user_version").fetchone() == (VERSION,):
+            return db
+    except sqlite3.Error:
+        pass
+    if db is not None:
+        db.close()
+    return None

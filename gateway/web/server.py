@@ -113,7 +113,10 @@ async def _until_told(settings: Settings, store: Store, listener: socket.socket,
 
     def ready() -> None:
         served = addresses(listener)
-        store.set_addresses(served)
+        try:
+            store.set_addresses(served)
+        except StoreError as error:  # `gateway passwd` alone wants them, and could change nothing either
+            log.warning("%s", error)
         print(served[0], flush=True)  # noqa: T201 - the one line that whoever started us waits for
         log.info("serving %s", " ".join(served))
         systemd.ready()

@@ -11,6 +11,7 @@ import logging
 import os
 import secrets
 import sqlite3
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -69,12 +70,14 @@ class Store:
 
     def __init__(self, folder: Path, *, now_s: Callable[[], float] = time.time) -> None:
         self.moved_aside: Path | None = None
+        self._reads_alone = False
         self._now_s = now_s
         self._lock = threading.Lock()
         self._path = folder / "page.db"
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if folder.stat().st_uid == os.geteuid():
+            found = folder.stat()
+            if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) != 0o700:
                 folder.chmod(0o700)
         except OSError as error:
             raise StoreError(
@@ -87,9 +90,13 @@ class Store:
         try:
             return schema.prepared(self._path)
         except (sqlite3.OperationalError, OSError) as error:
-            raise StoreError(
-                f"{self._path}: cannot be opened ({error}): may this user write there, and is there room on the disk?"
-            ) from error
+            told = f"{self._path}: cannot be opened ({error}): may this user write there, is there room on the disk?"
+            reading = schema.for_reading(self._path, error)
+            if reading is None:
+                raise StoreError(told) from error
+            log.warning("%s Whoever is logged in stays so; nobody else can be let in until it can be written to", told)
+            self._reads_alone = True
+            return reading
         except sqlite3.DatabaseError as error:
             aside = self._path.with_name(f"{self._path.name}.damaged-{int(self._now_s())}")
             told = f"{self._path} is damaged ({error})"
@@ -111,6 +118,8 @@ class Store:
         """One transaction, alone in this process and against others."""
         with self._lock:
             try:
+                if self._reads_alone:
+                    self._write_again()
                 self._db.execute("BEGIN IMMEDIATE")
                 try:
                     yield self._db
@@ -121,6 +130,15 @@ class Store:
                     raise
             except sqlite3.Error as error:
                 raise StoreError(f"{self._path}: {error}; is the disk full or worn out?") from error
+
+    def _write_again(self) -> None:
+        """Open for writing what could be read alone at the start; raise StoreError while that cannot be."""
+        try:
+            opened = schema.prepared(self._path)
+        except OSError as error:
+            raise StoreError(f"{self._path}: {error.strerror}: see to the disk") from error
+        self._db.close()
+        self._db, self._reads_alone = opened, False
 
     def _read(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         with self._lock:
@@ -186,7 +204,8 @@ class Store:
         if not found or not _is_open(found[0], self._now_s()):
             return None
         if abs(self._now_s() - found[0][1]) > TOUCH_S:
-            with self._changing() as db:
+            # A card that takes no note of it does not throw anybody out before the session's time is over.
+            with contextlib.suppress(StoreError), self._changing() as db:
                 db.execute("UPDATE session SET seen_s = ? WHERE digest = ?", (self._now_s(), digest))
         return Session(digest, found[0][0])
 

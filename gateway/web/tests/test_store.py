@@ -1,5 +1,6 @@
 """page.db keeps what it was told across a restart and a crash, keeps no secret, and its audit rows for good."""
 
+import errno
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -156,6 +157,32 @@ def test_a_folder_that_cannot_be_is_told(tmp_path: Path) -> None:
     (tmp_path / "state" / "page.db").mkdir(parents=True)
     with pytest.raises(StoreError, match="cannot be opened"):
         Store(tmp_path / "state")
+
+
+def test_a_card_that_is_read_only(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is logged in stays so, nobody else is let in or counted, and all works once it can be written to."""
+    first = Store(tmp_path, now_s=clock)
+    first.set_password("hash")
+    secret = first.begin_session()
+    first.close()
+    with monkeypatch.context() as card:
+        card.setattr(schema, "prepared", _read_only)
+        kept = Store(tmp_path, now_s=clock)
+        clock.s += IDLE_S - 1
+        assert (kept.password(), kept.session(secret) is not None) == ("hash", True)
+        for refused in (kept.begin_session, kept.make_code, lambda: kept.set_password("another")):
+            with pytest.raises(StoreError, match="see to the disk"):
+                refused()
+        clock.s += 1
+        assert kept.session(secret) is None
+        with pytest.raises(StoreError, match="cannot be opened"):
+            Store(tmp_path / "new")
+    assert kept.session(kept.begin_session()) is not None
+    kept.close()
+
+
+def _read_only(path: Path) -> sqlite3.Connection:
+    raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
 
 
 def test_a_change_that_cannot_be_written_is_an_error_and_changes_nothing(kept: Store, tmp_path: Path) -> None:
