@@ -7,22 +7,19 @@ error first makes the database anew, in a file of fresh blocks (`renewal`).
 
 import contextlib
 import sqlite3
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 
 from buffer import renewal, schema
 from buffer.errors import StorageDamaged, StorageError, StorageFull
 from buffer.standin import StandIn
+from buffer.walindex import WalIndex
 
 CHECKPOINT_FRAMES = 100
 """Pages in the WAL from which on it is carried over into the database: one that wraps early spares the card."""
 
 MOST_RENEWALS = 3
 """Times in a row that a copy may fail on a card that took the first bytes of it."""
-
-_FRAMES = struct.Struct("=16xI")
-"""Where the WAL's index (PATH-shm) tells the number of its frames, https://sqlite.org/walformat.html#walidxfmt."""
 
 
 class Database:
@@ -36,6 +33,7 @@ class Database:
         self.renewals = 0
         """How often the database was made anew after a write that failed."""
         self._connection: sqlite3.Connection | None = opened.connection if isinstance(opened, StandIn) else opened
+        self._index = WalIndex(path)
         self._is_suspect = False
         self._failed_renewals = 0
         self._is_open = False
@@ -94,6 +92,7 @@ class Database:
                 self._renew()
         with contextlib.suppress(StorageError):
             self.connection.close()
+        self._index.close()
 
     @contextlib.contextmanager
     def transaction(self, doing: str) -> Iterator[None]:
@@ -149,18 +148,12 @@ class Database:
     def _checkpoint(self) -> None:
         """Carry a WAL that has grown over into the database. What was committed is safe without; but errors tell."""
         try:
-            if self._frames() >= CHECKPOINT_FRAMES:
+            frames = self._index.frames()
+            if frames is None or frames >= CHECKPOINT_FRAMES:
                 self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         except sqlite3.Error as error:
             self._is_suspect = self._is_suspect or schema.is_io_error(error)
             self._failed(schema.storage_error(error, self.path, "carrying over"))
-
-    def _frames(self) -> int:
-        try:
-            with self.path.with_name(f"{self.path.name}-shm").open("rb", buffering=0) as index:
-                return int(_FRAMES.unpack(index.read(_FRAMES.size))[0])
-        except (OSError, struct.error):
-            return CHECKPOINT_FRAMES
 
     def _renew(self) -> None:
         """Make the database anew; where there is no room for a second one, or it fails again and again, use this one.
