@@ -143,3 +143,10 @@ def _stream(
         unplaced_boots=tuple(each[0].hex() for each in boots),
         provisional=one(_PROVISIONAL, (number, gateway)).fetchone()[0],
     )
+
+
+def lost_readings(count: int, reason: str) -> str:
+    """Say how many readings a dropped range had: a damaged card does not tell of all that it took."""
+    if reason != "damage":
+        return f"{count} readings"
+    return f"at least {count} readings" if count else "an unknown number of readings"

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from gateway.centre.receipts import receipt
+from gateway.centre.report import lost_readings
 from gateway.centre.store import Outcome, Single, Store
 from gateway.centre.tests.speaker import EPOCH, Speaker
 from gateway.wire import cose
@@ -126,3 +127,10 @@ def test_alarms_are_kept_once_in_their_chain_or_singly(store: Store) -> None:
     assert store.tallies() == {"alarms": 2, "duplicates_dropped": 1}
     assert store.coverage(("gw-0001", EPOCH, "alarm")).upto == 1
     store.close()
+
+
+def test_what_a_damaged_card_does_not_tell_is_no_zero() -> None:
+    """Of a quota the number is exact; of damage it is at least so many, or nobody knows."""
+    assert lost_readings(0, "quota") == "0 readings"
+    assert lost_readings(12, "damage") == "at least 12 readings"
+    assert lost_readings(0, "damage") == "an unknown number of readings"

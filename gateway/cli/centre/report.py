@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from gateway.centre import report as reports
-from gateway.centre.report import StreamReport
+from gateway.centre.report import StreamReport, lost_readings
 from gateway.cli.centre.site import site
 from gateway.cli.exits import COULD_NOT_CHECK, OK, WARNINGS, Ended
 
@@ -51,7 +51,8 @@ def _facts(each: StreamReport) -> Iterator[str]:
         age = "" if each.oldest_gap_ms is None else f", the oldest for {_lasting(each.oldest_gap_ms)}"
         yield f"MISSING {each.missing} in {_ranges(each.gaps)}{age}"
     for part in each.dropped:
-        yield f"dropped {_ranges([(part.first, part.last)])}: {part.readings} readings, reason: {part.reason}"
+        held = lost_readings(part.readings, part.reason)
+        yield f"dropped {_ranges([(part.first, part.last)])}: {held}, reason: {part.reason}"
     if each.chain_breaks:
         yield f"CHAIN BROKEN before {', '.join(map(str, each.broken))}"
     if each.conflicts:

@@ -8,6 +8,7 @@ from typing import Any
 from gateway.centre import archive
 from gateway.centre.archive import ArchiveError
 from gateway.centre.proof import Proof, StreamProof
+from gateway.centre.report import lost_readings
 from gateway.cli.centre.site import site
 from gateway.cli.exits import CHECK_FAILED, COULD_NOT_CHECK, OK, WARNINGS, Ended
 from gateway.wire.errors import KeyFileError
@@ -71,7 +72,8 @@ def _facts(each: StreamProof) -> Iterator[str]:
         gaps = ", ".join(str(first) if first == last else f"{first} to {last}" for first, last in each.gaps[:_MOST])
         yield f"missing {each.missing}: {gaps}"
     for part in each.dropped[:_MOST]:
-        yield f"dropped {part.first} to {part.last}: {part.count} readings, reason: {part.reason}"
+        held = lost_readings(part.count, part.reason)
+        yield f"dropped {part.first} to {part.last}: {held}, reason: {part.reason}"
     if each.duplicates:
         yield f"{each.duplicates} duplicates"
 
