@@ -43,7 +43,7 @@ class Database:
     def connection(self) -> sqlite3.Connection:
         """The connection of now; may raise StorageError where it was lost while the database was made anew."""
         if self._connection is None:
-            self._connection = renewal.reopen(self.path)
+            self._connection = renewal.reopen(self.path) if self._stand_in is None else self._stand_in.hold()
         return self._connection
 
     @property
@@ -69,11 +69,10 @@ class Database:
     def _opened_again(self, stand_in: StandIn, epoch: bytes) -> sqlite3.Connection:
         stand_in.probe()
         stand_in.let_go()
+        self._connection = None  # what is asked meanwhile, or after this has failed, takes the file up again
         try:
             fresh, moved = schema.open_database(self.path)
         except StorageError as error:
-            stand_in.hold()
-            self._connection = stand_in.connection
             raise StorageError(str(error)) from error  # nothing that is in use is damaged
         try:
             if moved is None and stand_in.becomes(fresh, epoch):

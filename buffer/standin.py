@@ -73,13 +73,14 @@ class StandIn:
         if self._knows is _Knows.FILE:
             self.connection.close()
 
-    def hold(self) -> None:
-        """Take the file up again after `let_go`; may raise StorageError."""
+    def hold(self) -> sqlite3.Connection:
+        """Give what may be read, the file taken up again after `let_go`; may raise StorageError."""
         if self._knows is _Knows.FILE:
             try:
                 self.connection = _file(self._path)
             except sqlite3.Error as error:
                 raise schema.storage_error(error, self._path, "opening") from error
+        return self.connection
 
     def becomes(self, opened: sqlite3.Connection, epoch: bytes) -> bool:
         """Tell whether the opened database is the one that was stood in for; one that is new is given its `epoch`."""

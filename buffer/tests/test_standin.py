@@ -152,6 +152,25 @@ def test_what_cannot_be_read_wants_a_new_start(tmp_path: Path, monkeypatch: pyte
         assert again.marks()["last"] == 9
 
 
+def test_a_card_that_fails_while_it_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes some bytes and then no more: what was read can be read on, and it is tried once more."""
+    path = tmp_path / "outbox.db"
+    killed(path)
+    outbox = beginning_refused(path, monkeypatch)
+    with monkeypatch.context() as patch:
+        patch.setattr("buffer.schema.open_database", _refuses)
+        with pytest.raises(StorageError, match="check the disk"):
+            outbox.open_again()
+        patch.setattr(standin, "_file", _unreadable)
+        with pytest.raises(StorageError):
+            outbox.pending(limit=10)
+        with pytest.raises(StorageError, match="nothing is kept"):
+            outbox.commit([row(10)], {"last": 10})
+    assert numbers(outbox.pending(limit=10)) == list(range(1, 9))
+    outbox.open_again()
+    holds(outbox, path)
+
+
 def test_another_database_in_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A card that was changed meanwhile is another one: only a new start can go on with it."""
     path = tmp_path / "outbox.db"
