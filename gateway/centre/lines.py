@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
+from gateway.cells import cell
 from gateway.centre.decode import Decoded
 from gateway.centre.follow import Alarmed, DroppedRange, Event
 from gateway.wire.gaps import Gaps, bound_ms
@@ -22,8 +23,6 @@ ABSENT = "absent"
 CSV_COLUMNS = "gateway;stream;time;channel;value;unit;state;clock"
 
 JSON_SCHEMA = "gateway/centre-line/1"
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Lines(Protocol):
@@ -129,8 +128,8 @@ class Csv:
             else:
                 when, clock = iso(row.placed.utc_ms), "meter" if row.placed.provisional else "trusted"
             value = "" if row.value is None else row.value
-            told = exact(value, row.channel.exponent) if isinstance(value, int) else _text(value)
-            fields = (event.gateway, event.stream, when, _text(row.channel.name), told, _text(row.channel.unit))
+            told = exact(value, row.channel.exponent) if isinstance(value, int) else cell(value)
+            fields = (event.gateway, event.stream, when, cell(row.channel.name), told, cell(row.channel.unit))
             yield ";".join((*fields, row.state, clock))
 
 
@@ -207,13 +206,3 @@ class Json:
 
 def _object(type_: str, **facts: object) -> str:
     return json.dumps({"schema": JSON_SCHEMA, "type": type_, **facts}, ensure_ascii=False)
-
-
-def _text(text: str) -> str:
-    """Write a text so that a spreadsheet neither splits it nor computes it."""
-    if text.startswith(_FORMULA):
-        text = f"'{text}"
-    if any(character in text for character in ';"\r\n'):
-        doubled = text.replace('"', '""')
-        return f'"{doubled}"'
-    return text

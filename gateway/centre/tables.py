@@ -3,8 +3,9 @@
 Several centres may have it open at once, on one machine: every fact that counts stands in it, none in a memory beside.
 """
 
+import os
 import sqlite3
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, closing, suppress
 from pathlib import Path
 
 from gateway.centre.errors import StoreUnusable
@@ -103,6 +104,8 @@ _UNAVAILABLE = frozenset(
 
 def open_store(path: Path) -> sqlite3.Connection:
     """Open or make the file, for the thread that calls; raise StoreUnusable, or sqlite3.Error where it cannot."""
+    with suppress(OSError):  # it tells how people live; where it is there, or cannot be made, SQLite knows what to say
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     database = sqlite3.connect(path, isolation_level=None, timeout=_WAIT_S)
     try:
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=1000"):

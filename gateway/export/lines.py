@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 
+from gateway.cells import cell
 from gateway.export.kept import Value
 from gateway.wire.gaps import Gaps
 from gateway.wire.schema import ChannelInfo
@@ -13,10 +14,6 @@ HEADER = "time;channel;value;unit;state;clock"
 
 STATES = {0: "ok", 1: "estimated", 2: "suspect"}
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""With these a spreadsheet takes a text for a formula."""
-
-_QUOTED = ('"', ";", "\n", "\r")
 _LATER = 1 << 62
 
 
@@ -78,34 +75,30 @@ class Lines:
             value = _number(each.value, channel.exponent)
             value = value.replace(".", ",") if self.comma else value
         else:
-            value = _text(each.value)
+            value = cell(each.value)
         state = STATES.get(each.quality, "suspect")
         if each.placed is None:
-            return f";{channel.name};{value};{channel.unit};{state};{_boot(each.boot_id, each.boot_ms)}"
+            return _row("", channel, value, state, _boot(each.boot_id, each.boot_ms))
         clock = "meter" if each.placed.provisional else "trusted"
-        return f"{self._time(each.placed.utc_ms)};{channel.name};{value};{channel.unit};{state};{clock}"
+        return _row(self._time(each.placed.utc_ms), channel, value, state, clock)
 
     def _gap(self, channel: ChannelInfo, since_ms: int, boot_id: bytes | None) -> str:
         self.count.rows += 1
         self.count.gaps += 1
         time, clock = (self._time(since_ms), "") if boot_id is None else ("", _boot(boot_id, since_ms))
-        return f"{time};{channel.name};;{channel.unit};absent;{clock}"
+        return _row(time, channel, "", "absent", clock)
 
     def _time(self, utc_ms: int) -> str:
         moment = datetime.fromtimestamp(utc_ms // 1000, UTC).replace(microsecond=utc_ms % 1000 * 1000)
         return moment.astimezone(self.zone).isoformat(timespec="milliseconds")
 
 
+def _row(time: str, channel: ChannelInfo, value: str, state: str, clock: str) -> str:
+    return f"{time};{cell(channel.name)};{value};{cell(channel.unit)};{state};{clock}"
+
+
 def _number(value: int, exponent: int) -> str:
     return format(Decimal(value).scaleb(exponent), "f") if exponent else str(value)
-
-
-def _text(value: str) -> str:
-    if value.startswith(_FORMULA):
-        value = f"'{value}"
-    if any(each in value for each in _QUOTED):
-        return '"' + value.replace('"', '""') + '"'
-    return value
 
 
 def _boot(boot_id: bytes, boot_ms: int) -> str:

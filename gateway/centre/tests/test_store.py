@@ -28,6 +28,14 @@ def commit(store: Store, speaker: Speaker, *blobs: bytes) -> list[Outcome]:
     return store.commit([(speaker.genuine(blob), 1) for blob in blobs], {}).outcomes
 
 
+def test_a_new_store_is_its_owners_alone(path: Path) -> None:
+    """It tells how people live: neither it nor what SQLite lays beside it is readable by others."""
+    store = Store.open(path)
+    modes = {each.name: oct(each.stat().st_mode & 0o777) for each in path.parent.glob("centre.db*")}
+    store.close()
+    assert set(modes.values()) == {"0o600"}, modes
+
+
 def test_same_message_twice_is_one(path: Path) -> None:
     """A duplicate is dropped and counted, in the same batch and in a later one."""
     store, speaker = Store.open(path), Speaker()
