@@ -44,7 +44,11 @@ class Core:
         self.epoch: bytes = connection.execute("SELECT epoch FROM identity").fetchone()[0]
         self._marks = Marks(database)
         self._journal = Journal(database)
-        self._ledger = Ledger(segments.totals(connection), segments.total(connection, received=True).entries)
+        self._ledger = Ledger(
+            segments.totals(connection),
+            segments.total(connection, received=True).entries,
+            segments.last_sequences(connection),
+        )
         self._telling: set[int] = set()
         self._last_commit_ms: int | None = None
         self.history = History(database, most_bytes=quota_pages * schema.PAGE_BYTES // HISTORY_SHARE)
@@ -94,6 +98,7 @@ class Core:
     def _added(self, segment: Segment, gone: Gone) -> None:
         self._ledger.lose(gone)
         self._ledger.add(segment.stream, Total(1, segment.count))
+        self._ledger.last[segment.stream] = segment.sequence
 
     def _make_room(self, newest_id: int = 0) -> Gone:
         return quota.make_room(

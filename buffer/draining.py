@@ -23,6 +23,10 @@ class Draining(Core):
     ahead: frozenset[str] = frozenset()
     """Streams of which the other end has numbers that were never given here: this database is an older copy."""
 
+    def last(self, stream: str) -> int:
+        """Give the number that a stream has used last, 0 if none; from memory, so that any thread may ask."""
+        return self._ledger.last.get(stream, 0)
+
     def pending(
         self, *, limit: int, after: Mapping[str, int] | None = None, order: Sequence[str] = segments.FIRST
     ) -> list[Segment]:
@@ -47,9 +51,8 @@ class Draining(Core):
         """
         if epoch != self.epoch:
             return 0
-        with self._disk.errors("reading"):
-            if max(upto, *(last for _, last in ranges), 0) > segments.last_sequence(self._db, stream):
-                self.ahead |= {stream}
+        if max(upto, *(last for _, last in ranges), 0) > self.last(stream):
+            self.ahead |= {stream}
         changed = self._mark(stream, [(1, upto), *ranges], received=True)
         self._ledger.take(stream, changed)
         self._ledger.received += changed.entries

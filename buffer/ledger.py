@@ -1,4 +1,7 @@
-"""How many segments there are in each state: kept in memory, since counting them would read them all."""
+"""How many segments there are in each state, and the last number of each stream, kept in memory.
+
+Counting them would read them all, and what is asked with each receipt must not wait for a card.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,11 +22,15 @@ class Gone:
 
 
 class Ledger:
-    """The pending segments of each stream that has some, and the number of the received ones; follows commits."""
+    """The pending segments of each stream that has some, and the number of the received ones; follows commits.
 
-    def __init__(self, pending: Mapping[str, Total], received: int) -> None:
+    `last` is the number that each stream has used last.
+    """
+
+    def __init__(self, pending: Mapping[str, Total], received: int, last: Mapping[str, int]) -> None:
         self.pending = dict(pending)
         self.received = received
+        self.last = dict(last)
 
     @property
     def whole(self) -> Total:
@@ -33,13 +40,13 @@ class Ledger:
             total = total.plus(each)
         return total
 
-    def known(self) -> tuple[dict[str, Total], int]:
+    def known(self) -> tuple[dict[str, Total], int, dict[str, int]]:
         """Give what is known, for `restore`."""
-        return dict(self.pending), self.received
+        return dict(self.pending), self.received, dict(self.last)
 
-    def restore(self, known: tuple[dict[str, Total], int]) -> None:
+    def restore(self, known: tuple[dict[str, Total], int, dict[str, int]]) -> None:
         """Forget what was noted since: it did not happen."""
-        self.pending, self.received = known
+        self.pending, self.received, self.last = known
 
     def add(self, stream: str, some: Total) -> None:
         """Take note of segments that are pending now."""

@@ -91,6 +91,11 @@ def last_sequence(connection: sqlite3.Connection, stream: str) -> int:
     return int(row[0]) if row else 0
 
 
+def last_sequences(connection: sqlite3.Connection) -> dict[str, int]:
+    """Give the number that each stream has used last."""
+    return dict(connection.execute("SELECT name, last_sequence FROM stream").fetchall())
+
+
 def holds_last(connection: sqlite3.Connection, stream: str) -> bool:
     """Tell whether the segment that a stream has numbered last is still here, with or without a receipt."""
     query = (

@@ -86,7 +86,7 @@ class Booking:
         if receipt.stream == ANSWERS:
             await self._journal.answers_received(receipt.epoch, receipt.upto, receipt.ranges)
         elif receipt.epoch == outbox.epoch:
-            self._uplink.received(receipt.stream, receipt.upto, receipt.ranges)
+            self._uplink.received(receipt.stream, *_existing(receipt, outbox.last(receipt.stream)))
             await self._receipts.note(receipt.stream, receipt.upto, receipt.ranges)
 
     async def _resent(self, resend: Resend) -> None:
@@ -98,6 +98,11 @@ class Booking:
             await self._receipts.book()  # in the order in which they came
             await self._store.call(outbox.resend, resend.epoch, resend.stream, resend.first, resend.last)
             self._uplink.again(resend.stream, resend.first, resend.last)
+
+
+def _existing(receipt: Receipt, last: int) -> tuple[int, list[tuple[int, int]]]:
+    # What a wrong centre names beyond the last segment must not keep the next ones here; `outbox.ahead` tells of it.
+    return min(receipt.upto, last), [(low, min(high, last)) for low, high in receipt.ranges if low <= last]
 
 
 async def _guarded(work: Coroutine[object, object, None]) -> None:
