@@ -1,5 +1,6 @@
 """Where a database goes that cannot be used: beside, under a name that says when; and whether a card answers at all."""
 
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,10 @@ MOVED_ASIDE_KEPT = 2
 """Files moved aside that stay; older ones are removed, else a dying card would fill itself with them."""
 
 _PART_BYTES = 1 << 20
+
+_HELD: dict[Path, int] = {}
+_MOST_HELD = 8
+"""A process has one database and its WAL; those of others, the longest unused first, are closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +34,31 @@ def answers(path: Path) -> bool:
     try:
         for each in (path, path.with_name(f"{path.name}-wal")):
             if each.exists():
-                with each.open("rb", buffering=0) as file:
-                    while file.read(_PART_BYTES):
-                        pass
+                number, at = _held(each), 0
+                while part := os.pread(number, _PART_BYTES, at):
+                    at += len(part)
     except OSError:
         return False
     return True
+
+
+def _held(path: Path) -> int:
+    """Open a file to read it, and leave it open for the next time.
+
+    Whoever closes a file gives up every lock that his process has on it, SQLite's too, and this may be the database
+    that we have open.
+    """
+    now = path.stat()
+    number = _HELD.pop(path, None)
+    if number is not None:
+        then = os.fstat(number)
+        if (then.st_dev, then.st_ino) != (now.st_dev, now.st_ino):
+            os.close(number)
+            number = None
+    _HELD[path] = os.open(path, os.O_RDONLY | os.O_CLOEXEC) if number is None else number
+    while len(_HELD) > _MOST_HELD:
+        os.close(_HELD.pop(next(iter(_HELD))))
+    return _HELD[path]
 
 
 def move_aside(path: Path) -> Path:

@@ -4,6 +4,8 @@ Nothing is mended, moved aside or brought up to date here; that is the agent's, 
 """
 
 import contextlib
+import errno
+import os
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -51,10 +53,11 @@ class Reader:
     @contextlib.contextmanager
     def open(cls, path: Path) -> Iterator[Self]:
         """Open the outbox at `path` for reading alone; raise StorageError where there is none that can be read."""
-        try:
-            path.open("rb").close()
-        except OSError as error:
-            raise StorageError(f"{path}: {error.strerror}") from error
+        # Not by opening it: whoever closes a file gives up the locks of a database that his process has open there.
+        if not path.exists():
+            raise StorageError(f"{path}: {os.strerror(errno.ENOENT)}")
+        if not os.access(path, os.R_OK):
+            raise StorageError(f"{path}: {os.strerror(errno.EACCES)}")
         # Without a WAL nobody is writing there, and "immutable" leaves no file of ours beside it.
         wal = path.with_name(f"{path.name}-wal")
         how = "mode=ro" if wal.exists() else "mode=ro&immutable=1"
