@@ -61,12 +61,19 @@ class Draining(Core):
     def resend(self, epoch: bytes, stream: str, first: int, last: int) -> int:
         """Make received segments pending again because the other end asks for them; give how many there still were.
 
-        None of those that a withdrawal forbids to leave once more.
+        None of those that a withdrawal forbids to leave once more. What was told as dropped is `unreported` again: the
+        other end has lost that word. Not while any report is on its way, which may be just that one.
         """
         if epoch != self.epoch:
             return 0
-        first = max(first, int(self._marks.values.get(f"{WITHDRAWN}{stream}", 0)) + 1)
-        changed = self._mark(stream, [(first, last)], received=False)
+        last = min(last, SEQUENCE_MAX)
+        leaves = max(first, int(self._marks.values.get(f"{WITHDRAWN}{stream}", 0)) + 1)
+        again: list[int] = []
+        with self.together("noting what is asked for again"):
+            changed = self._mark(stream, [(leaves, last)], received=False)
+            if DROPPED not in self._ledger.pending:
+                again = losses.untell(self._db, stream, first, last, MOST_REPORTS)
+        self._telling.update(again)
         self._ledger.add(stream, changed)
         self._ledger.received -= changed.entries
         return changed.entries

@@ -139,6 +139,20 @@ def tell(connection: sqlite3.Connection, dropped: Dropped) -> None:
     )
 
 
+def untell(connection: sqlite3.Connection, stream: str, first: int, last: int, most: int) -> list[int]:
+    """Let ranges that were told and touch `first` to `last` wait to be told again, the oldest `most`; give their ids.
+
+    Within the caller's transaction.
+    """
+    rows = connection.execute(
+        "UPDATE dropped SET reported = 0 WHERE id IN (SELECT id FROM dropped WHERE reported = 1"
+        " AND stream = (SELECT id FROM stream WHERE name = ?) AND first_sequence <= ? AND last_sequence >= ?"
+        " ORDER BY id LIMIT ?) RETURNING id",
+        (stream, last, first, most),
+    )
+    return [number for (number,) in rows.fetchall()]
+
+
 def ranges(connection: sqlite3.Connection, newest: int) -> tuple[Dropped, ...]:
     """Give the newest ranges, told or not, the oldest of them first."""
     query = f"SELECT {_COLUMNS} ORDER BY dropped.id DESC LIMIT ?"

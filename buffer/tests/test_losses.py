@@ -14,6 +14,7 @@ from buffer.outbox import DROPPED, Outbox, Segment
 from buffer.tests.building import check_chain, open_outbox, pack, row
 
 QUOTA = 90
+LAST = (1 << 63) - 1
 
 
 def seal(outbox: Outbox, number: int, stream: str = "fine", size: int = 6000) -> Segment:
@@ -50,6 +51,47 @@ def test_a_range_is_told_once_and_grows_no_more(tmp_path: Path) -> None:
         check_chain(reports)
         assert [each.count for each in reports] == [0, 0]
         assert outbox.stats().dropped_readings == first.count + second.count
+
+
+def test_what_was_told_is_told_again_to_who_asks_for_it(tmp_path: Path) -> None:
+    """A centre that has lost its store asks for what is gone, and the record of that is received and gone as well."""
+    with closing(open_outbox(tmp_path / "o.db", QUOTA)) as outbox:
+        for number in range(1, 60):
+            seal(outbox, number)
+        (told,) = outbox.unreported()
+        report = outbox.report(told, pack)
+        outbox.resend(outbox.epoch, "fine", 1, told.last_sequence)
+        assert outbox.unreported() == ()  # the report is on its way
+        for sequence in (1, 2, 3):
+            outbox.received(outbox.epoch, DROPPED, report.sequence)
+            outbox.received(outbox.epoch, "fine", 59)
+            outbox.purge()
+            outbox.resend(outbox.epoch, "minute", 1, 500)
+            outbox.resend(outbox.epoch, "fine", told.last_sequence + 1, LAST)
+            assert outbox.unreported() == ()
+            for _ in range(2):
+                outbox.resend(outbox.epoch, "fine", told.last_sequence, LAST)
+            assert outbox.unreported() == (told,)
+            report = outbox.report(told, pack)
+            assert report.sequence == sequence + 1
+            outbox.resend(outbox.epoch, "fine", 1, told.last_sequence)
+            assert outbox.unreported() == ()
+        assert outbox.stats().dropped_readings == told.count
+
+
+def test_what_is_told_again_grows_no_more(tmp_path: Path) -> None:
+    """The same range, as it was told: what is lost meanwhile is another."""
+    with closing(open_outbox(tmp_path / "o.db", QUOTA)) as outbox:
+        for number in range(1, 60):
+            seal(outbox, number)
+        (told,) = outbox.unreported()
+        outbox.report(told, pack)
+        outbox.received(outbox.epoch, DROPPED, 1)
+        outbox.resend(outbox.epoch, "fine", 1, 500)
+        for number in range(60, 80):
+            seal(outbox, number)
+        again, later = outbox.unreported()
+        assert (again, later.first_sequence) == (told, told.last_sequence + 1)
 
 
 def test_a_start_gives_what_was_asked_for_and_not_told(tmp_path: Path) -> None:
