@@ -183,6 +183,7 @@ class Agent:
             commanding=self._commanding,
             timing=self._timing,
             permits=self._recording.outgoing.permits,
+            anew=self._sealing.clock_anew,
             spawn=self._spawn,
         )
         self._centre = Centre(self._id, self._trusting, self._booking, self._trusting.refused)

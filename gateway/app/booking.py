@@ -26,7 +26,7 @@ ANSWERS = "ack"
 class Booking:
     """Hears what `inbound` has verified; whatever waits for a disk is done by `spawn`.
 
-    `permits` says of which streams something may leave, also again.
+    `permits` says of which streams something may leave, also again; `anew` is called where a centre begins anew.
     """
 
     def __init__(  # noqa: PLR0913 - the composition root names each
@@ -40,6 +40,7 @@ class Booking:
         commanding: Commanding,
         timing: Timing,
         permits: Callable[[str], bool],
+        anew: Callable[[], None],
         spawn: Callable[[Coroutine[object, object, None]], None],
     ) -> None:
         self._store = store
@@ -50,6 +51,8 @@ class Booking:
         self._commanding = commanding
         self._timing = timing
         self._permits = permits
+        self._anew = anew
+        self._epochs: set[bytes] = set()
         self._spawn = spawn
 
     def receipt(self, receipt: Receipt) -> None:
@@ -61,7 +64,11 @@ class Booking:
         self._spawn(_guarded(self._resent(resend)))
 
     def heartbeat(self, heartbeat: Heartbeat, issuer: str, header: cose.Header) -> None:
-        """Note that the centre is alive."""
+        """Note that the centre is alive, and whether it is one with a new store."""
+        if header.epoch not in self._epochs:
+            if self._epochs:  # the first one is there when the agent starts, and so is a clock record
+                self._anew()
+            self._epochs.add(header.epoch)
         self._commanding.heartbeat(issuer, header.epoch, header.sequence, heartbeat.boot_nonce)
         self._uplink.heard()
 

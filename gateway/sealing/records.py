@@ -31,6 +31,8 @@ class Records:
         self._sealed = sealed
         self._announced: dict[str, bytes] = {}
         self._recorded: Correlation | None = None
+        self.clock_is_owed = False
+        """Whether `clock` has something to keep now, whatever it kept last."""
 
     async def schemas(self) -> None:
         """Put the schema of each open scope in its stream, once, if the last one there is another, or none is left."""
@@ -41,7 +43,7 @@ class Records:
 
     async def clock(self) -> None:
         """Keep a signed word of what the clock was, when it becomes known, when its source changes, and each hour."""
-        correlation, last = self._clock.correlation(), self._recorded
+        correlation, last = self._clock.correlation(), None if self.clock_is_owed else self._recorded
         if correlation is None or (
             last is not None
             and last.source == correlation.source
@@ -65,6 +67,7 @@ class Records:
             utc_ms=self.utc_ms(),
         )
         self._recorded = correlation
+        self.clock_is_owed = False
         self._sealed(segment)
 
     async def dropped(self) -> None:

@@ -102,6 +102,11 @@ class Sealing:
         """Ask for a commit now."""
         self._wake.set()
 
+    def clock_anew(self) -> None:
+        """Keep a clock record now: a centre that begins anew has none of this boot, and places nothing of it."""
+        self._records.clock_is_owed = True
+        self._wake.set()
+
     def withdraw(self, streams: Iterable[str], marks: Mapping[str, int | str]) -> None:
         """Take out what is not delivered of streams that may no longer leave, and note the `marks` that say so.
 
@@ -233,7 +238,7 @@ class Sealing:
 
     async def _follow(self) -> None:
         """Do what is owed and due once the rows are on the disk: clock records, seals, reports."""
-        if self._owed:
+        if self._owed or self._records.clock_is_owed:
             await self._records.clock()
         for tier in sorted(self._owed):
             await self._seal(tier)

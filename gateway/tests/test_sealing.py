@@ -104,6 +104,18 @@ async def test_the_clock_stands_in_a_stream_of_its_own(metering: Metering) -> No
     assert (known.source, known.utc_ms) == ("kernel", 1_800_000_000_000)
 
 
+async def test_a_centre_that_begins_anew_gets_a_clock_record_at_once(metering: Metering) -> None:
+    """It has none of this boot: the next one is up to an hour away. One, and not before the clock is known."""
+    metering.sealing.clock_anew()
+    await metering.sealing.flush(seal=False)
+    metering.clock.known = Correlation(metering.clock.boot_id, metering.clock.now_ms, 1_800_000_000_000, 20, "kernel")
+    for number, told in enumerate((1, 1, 2, 2)):
+        if number == 2:
+            metering.sealing.clock_anew()
+        await metering.sealing.flush(seal=False)
+        assert [each.stream for each in metering.sealed].count("clock") == told
+
+
 async def test_what_an_earlier_boot_left_is_sealed_as_its_own(tmp_path: Path) -> None:
     """Readings that a power cut left unsealed keep their boot id."""
     before = Metering(tmp_path / "outbox.db", clock=HandClock(b"b" * 16))

@@ -15,7 +15,8 @@ from gateway.commands.journal import Journal
 from gateway.sealing import Receipts, Store
 from gateway.uplink.progress import Progress
 from gateway.uplink.worker import Uplink
-from gateway.wire.messages import Receipt
+from gateway.wire import cose
+from gateway.wire.messages import Heartbeat, Receipt
 
 
 class Worker:
@@ -27,6 +28,16 @@ class Worker:
     def received(self, stream: str, upto: int, ranges: Sequence[tuple[int, int]]) -> None:
         self.progress.received(stream, upto, ranges)
 
+    def heard(self) -> None:
+        """Take note of nothing."""
+
+
+class Commands:
+    """The part of the commands that hears heartbeats."""
+
+    def heartbeat(self, issuer: str, epoch: bytes, sequence: int, boot_nonce: bytes) -> None:
+        """Take note of nothing."""
+
 
 class Rig:
     """Books into a real outbox; `ended` runs what a word has begun."""
@@ -35,6 +46,7 @@ class Rig:
         self.store = Store(path, quota_pages=1_000)
         self.worker = Worker()
         self.receipts = Receipts(self.store, lambda: 0)
+        self.anew = 0
         self._begun: list[Coroutine[object, object, None]] = []
         self.booking = Booking(
             store=self.store,
@@ -42,9 +54,10 @@ class Rig:
             journal=cast("Journal", None),
             uplink=cast("Uplink", self.worker),
             answering=cast("Answering", None),
-            commanding=cast("Commanding", None),
+            commanding=cast("Commanding", Commands()),
             timing=cast("Timing", None),
             permits=lambda _stream: True,
+            anew=self._count,
             spawn=self._begun.append,
         )
 
@@ -55,6 +68,14 @@ class Rig:
         segment = outbox.seal("fine", lambda place, _payloads: b"%d" % place.sequence)
         assert segment is not None
         return segment.sequence
+
+    def heartbeat(self, epoch: bytes) -> None:
+        """Hear one heartbeat of a centre that counts in this epoch."""
+        header = cose.Header(b"centre-1", Heartbeat.CONTENT, "gw-0001", "receipt", epoch, 1)
+        self.booking.heartbeat(Heartbeat(bytes(16)), "centre", header)
+
+    def _count(self) -> None:
+        self.anew += 1
 
     async def ended(self) -> None:
         while self._begun:
@@ -85,3 +106,10 @@ async def test_a_receipt_for_more_than_there_is_lets_what_comes_go(
         assert rig.seal() == number
         assert rig.worker.progress.wants("fine", number)
         assert number in [each.sequence for each in rig.store.outbox.pending(limit=10)]
+
+
+def test_a_centre_that_begins_anew_is_noticed_once(rig: Rig) -> None:
+    """By the epoch it counts in; the one that is there at the start is none."""
+    for epoch, anew in ((b"a" * 8, 0), (b"a" * 8, 0), (b"b" * 8, 1), (b"b" * 8, 1), (b"a" * 8, 1)):
+        rig.heartbeat(epoch)
+        assert rig.anew == anew
