@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.centre import decode, islands
+from gateway.centre import decode, islands, losses
 from gateway.centre.contents import StreamKey
 from gateway.centre.decode import Decoded
 from gateway.centre.tables import read_only
@@ -24,7 +24,7 @@ _NEXT = "SELECT min(first) FROM island WHERE stream = ? AND first > ?"
 
 @dataclass(frozen=True, slots=True)
 class DroppedRange:
-    """A range that its gateway told to be gone for good."""
+    """A range that its gateway told to be gone for good; `count` as it told it."""
 
     gateway: str
     epoch: bytes
@@ -33,6 +33,11 @@ class DroppedRange:
     last: int
     count: int
     reason: str
+
+    @property
+    def readings(self) -> int | None:
+        """How many readings it had; None: nobody knows."""
+        return losses.known(self.count, self.reason)
 
 
 @dataclass(frozen=True, slots=True)

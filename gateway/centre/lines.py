@@ -153,7 +153,7 @@ class Json:
                 epoch=event.epoch.hex(),
                 first=event.first,
                 last=event.last,
-                readings=event.count,
+                readings=event.readings,
                 reason=event.reason,
             )
         elif isinstance(event, Alarmed):

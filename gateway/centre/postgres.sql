@@ -54,7 +54,8 @@ WHERE told.distance > greatest(
 -- What a gateway told to be gone for good: no row of it will come.
 CREATE TABLE IF NOT EXISTS gateway.dropped (gateway text NOT NULL,
     epoch bytea NOT NULL, stream text NOT NULL, first bigint NOT NULL, last bigint NOT NULL,
-    readings bigint NOT NULL, reason text NOT NULL, PRIMARY KEY (gateway, epoch, stream, first, last)
+    readings bigint, reason text NOT NULL,       -- NULL: a damaged card does not tell
+    PRIMARY KEY (gateway, epoch, stream, first, last)
 );
 
 CREATE TABLE IF NOT EXISTS gateway.clock (gateway text NOT NULL,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.centre import islands
+from gateway.centre import islands, losses
 from gateway.centre.tables import read_only
 from gateway.wire.packing import CONTENT as SEGMENT
 
@@ -40,11 +40,11 @@ _ABOVE = "SELECT min(arrived_utc_ms) FROM message WHERE stream = ? AND sequence 
 
 @dataclass(frozen=True, slots=True)
 class DroppedPart:
-    """A range that its gateway told to be gone, with so many readings, and why."""
+    """A range that its gateway told to be gone, with so many readings (None: nobody knows), and why."""
 
     first: int
     last: int
-    readings: int
+    readings: int | None
     reason: str
 
 
@@ -133,7 +133,7 @@ def _stream(
         conflicts=int(str(conflicts)),
         dropped_messages=dropped[1],
         dropped_readings=dropped[2],
-        dropped=tuple(DroppedPart(*each) for each in one(_DROPPED, (number, MOST)).fetchall()),
+        dropped=tuple(_part(*each) for each in one(_DROPPED, (number, MOST)).fetchall()),
         chain_breaks=broken,
         broken=tuple(
             each[0] for each in one("SELECT sequence FROM broken WHERE stream = ? LIMIT ?", (number, MOST)).fetchall()
@@ -145,8 +145,5 @@ def _stream(
     )
 
 
-def lost_readings(count: int, reason: str) -> str:
-    """Say how many readings a dropped range had: a damaged card does not tell of all that it took."""
-    if reason != "damage":
-        return f"{count} readings"
-    return f"at least {count} readings" if count else "an unknown number of readings"
+def _part(first: int, last: int, count: int, reason: str) -> DroppedPart:
+    return DroppedPart(first, last, losses.known(count, reason), reason)

@@ -118,7 +118,7 @@ class Writing:
         """Write a drop record."""
         self._connection.execute(
             "INSERT INTO gateway.dropped VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
-            (row.gateway, row.epoch, row.stream, row.first, row.last, row.count, row.reason),
+            (row.gateway, row.epoch, row.stream, row.first, row.last, row.readings, row.reason),
         )
 
     def _numbers(self, gateway: str, stream: str, schema: Schema) -> dict[str, int]:

@@ -1,11 +1,14 @@
 """What a gateway tells to be dropped is settled: not missing, not asked for, and the chain goes on across it."""
 
+import json
 from pathlib import Path
 
 import pytest
 
+from gateway.centre import losses
+from gateway.centre.follow import DroppedRange
+from gateway.centre.lines import Json
 from gateway.centre.receipts import receipt
-from gateway.centre.report import lost_readings
 from gateway.centre.store import Outcome, Single, Store
 from gateway.centre.tests.speaker import EPOCH, Speaker
 from gateway.wire import cose
@@ -131,6 +134,10 @@ def test_alarms_are_kept_once_in_their_chain_or_singly(store: Store) -> None:
 
 def test_what_a_damaged_card_does_not_tell_is_no_zero() -> None:
     """Of a quota the number is exact; of damage it is at least so many, or nobody knows."""
-    assert lost_readings(0, "quota") == "0 readings"
-    assert lost_readings(12, "damage") == "at least 12 readings"
-    assert lost_readings(0, "damage") == "an unknown number of readings"
+    said = {(count, reason): losses.known(count, reason) for count in (0, 12) for reason in ("quota", "damage")}
+    assert said == {(0, "quota"): 0, (0, "damage"): None, (12, "quota"): 12, (12, "damage"): 12}
+    assert losses.told(0, "quota") == "0 readings"
+    assert losses.told(12, "damage") == "at least 12 readings"
+    assert losses.told(None, "damage") == "an unknown number of readings"
+    unknown = DroppedRange("gw-0001", EPOCH, "fine", 4, 6, 0, "damage")
+    assert [json.loads(line)["readings"] for line in Json().lines(unknown)] == [None]

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from gateway.centre import losses
 from gateway.centre.decode import Decoded
 from gateway.centre.follow import Alarmed, Event, Follower, View
 from gateway.centre.lines import Lines, iso
@@ -37,7 +38,7 @@ class Plain:
         else:
             yield (
                 f"{now} {event.gateway} {event.stream} {event.first} to {event.last}: DROPPED, "
-                f"{event.count} readings, reason: {event.reason}"
+                f"{losses.told(event.readings, event.reason)}, reason: {event.reason}"
             )
 
 

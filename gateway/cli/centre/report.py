@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+from gateway.centre import losses
 from gateway.centre import report as reports
-from gateway.centre.report import StreamReport, lost_readings
+from gateway.centre.report import StreamReport
 from gateway.cli.centre.site import site
 from gateway.cli.exits import COULD_NOT_CHECK, OK, WARNINGS, Ended
 
@@ -51,7 +52,7 @@ def _facts(each: StreamReport) -> Iterator[str]:
         age = "" if each.oldest_gap_ms is None else f", the oldest for {_lasting(each.oldest_gap_ms)}"
         yield f"MISSING {each.missing} in {_ranges(each.gaps)}{age}"
     for part in each.dropped:
-        held = lost_readings(part.readings, part.reason)
+        held = losses.told(part.readings, part.reason)
         yield f"dropped {_ranges([(part.first, part.last)])}: {held}, reason: {part.reason}"
     if each.chain_breaks:
         yield f"CHAIN BROKEN before {', '.join(map(str, each.broken))}"

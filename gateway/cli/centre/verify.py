@@ -5,10 +5,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from gateway.centre import archive
+from gateway.centre import archive, losses
 from gateway.centre.archive import ArchiveError
 from gateway.centre.proof import Proof, StreamProof
-from gateway.centre.report import lost_readings
 from gateway.cli.centre.site import site
 from gateway.cli.exits import CHECK_FAILED, COULD_NOT_CHECK, OK, WARNINGS, Ended
 from gateway.wire.errors import KeyFileError
@@ -72,7 +71,7 @@ def _facts(each: StreamProof) -> Iterator[str]:
         gaps = ", ".join(str(first) if first == last else f"{first} to {last}" for first, last in each.gaps[:_MOST])
         yield f"missing {each.missing}: {gaps}"
     for part in each.dropped[:_MOST]:
-        held = lost_readings(part.count, part.reason)
+        held = losses.told(losses.known(part.count, part.reason), part.reason)
         yield f"dropped {part.first} to {part.last}: {held}, reason: {part.reason}"
     if each.duplicates:
         yield f"{each.duplicates} duplicates"
@@ -99,7 +98,12 @@ def _told(proof: Proof, streams: Sequence[StreamProof]) -> dict[str, Any]:
                 "conflicts": each.conflicts[:_MOST],
                 "chain_breaks": each.broken[:_MOST],
                 "dropped": [
-                    {"first": part.first, "last": part.last, "readings": part.count, "reason": part.reason}
+                    {
+                        "first": part.first,
+                        "last": part.last,
+                        "readings": losses.known(part.count, part.reason),
+                        "reason": part.reason,
+                    }
                     for part in each.dropped[:_MOST]
                 ],
             }
