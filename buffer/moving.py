@@ -10,6 +10,8 @@ from buffer.errors import StorageError
 MOVED_ASIDE_KEPT = 2
 """Files moved aside that stay; older ones are removed, else a dying card would fill itself with them."""
 
+_UNUSABLE, _NEWER = "unusable", "newer"
+
 _PART_BYTES = 1 << 20
 
 _HELD: dict[Path, int] = {}
@@ -61,14 +63,22 @@ def _held(path: Path) -> int:
     return _HELD[path]
 
 
-def move_aside(path: Path) -> Path:
-    """Rename the database with its WAL, so that SQLite could still put the two together."""
-    when = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    target = path.with_name(f"{path.name}.unusable-{when}")
+def is_of_newer_release(aside: Path) -> bool:
+    """Tell whether a file that was moved aside is sound, and of a release whose tables we do not know."""
+    return f".{_NEWER}-" in aside.name
+
+
+def move_aside(path: Path, *, newer: bool = False) -> Path:
+    """Rename the database with its WAL, so that SQLite could still put the two together.
+
+    One of a `newer` release is never removed: that release can go on with it.
+    """
+    when = f"{_NEWER if newer else _UNUSABLE}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
+    target = path.with_name(f"{path.name}.{when}")
     number = 1
     while target.exists():
         number += 1
-        target = path.with_name(f"{path.name}.unusable-{when}-{number}")
+        target = path.with_name(f"{path.name}.{when}-{number}")
     try:
         # The database first: SQLite discards a WAL that it finds beside an empty database, so a cut in between
         # harms nothing.
@@ -85,7 +95,9 @@ def move_aside(path: Path) -> Path:
 
 
 def _keep_newest_aside(path: Path) -> None:
-    aside = [each for each in path.parent.glob(f"{path.name}.unusable-*") if not each.name.endswith(("-wal", "-shm"))]
+    aside = [
+        each for each in path.parent.glob(f"{path.name}.{_UNUSABLE}-*") if not each.name.endswith(("-wal", "-shm"))
+    ]
     aside.sort(key=lambda each: each.stat().st_mtime_ns)
     for old in aside[:-MOVED_ASIDE_KEPT]:
         for suffix in ("-wal", "-shm", ""):

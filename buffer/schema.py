@@ -183,13 +183,19 @@ def _check_soundness(connection: sqlite3.Connection) -> None:
 def _replace(path: Path) -> Moved:
     """Move an unusable database aside, and put what can be rescued of it in its place: all but a damaged history."""
     rescued = _rescued(path)
-    aside = move_aside(path)
+    aside = move_aside(path, newer=_is_newer(path))
     if rescued is not None:
         copy, lost = rescued
         with contextlib.suppress(OSError):
             copy.replace(path)
             return Moved(aside, rescued=True, lost=lost)
     return Moved(aside, rescued=False)
+
+
+def _is_newer(path: Path) -> bool:
+    with contextlib.suppress(sqlite3.Error), closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        return pragma(connection, "application_id") == APPLICATION_ID and pragma(connection, "user_version") > VERSION
+    return False
 
 
 def _rescued(path: Path) -> tuple[Path, int] | None:

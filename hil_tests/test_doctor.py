@@ -235,6 +235,7 @@ FAULTS: list[tuple[str, State, Callable[[Site], Any]]] = [
     ("certificate's key", State.FAILED, lambda site: site.keys.gateways[GATEWAY].tls.key.chmod(0o640)),
     ("certificate's key", State.FAILED, _another_tls_key),
     ("replaced outbox", State.WARNING, lambda site: (site.state / "outbox.db.unusable-20260101T000000Z").touch()),
+    ("replaced outbox", State.WARNING, lambda site: (site.state / "outbox.db.newer-20260101T000000Z").touch()),
     ("command database", State.FAILED, _damaged_commands),
     ("command database", State.WARNING, lambda site: (site.state / "commands.db.damaged-1").touch()),
     ("control socket", State.FAILED, lambda site: (site.state / "control.sock").chmod(0o666)),

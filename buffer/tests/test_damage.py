@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from buffer.errors import StorageError
-from buffer.moving import MOVED_ASIDE_KEPT
+from buffer.moving import MOVED_ASIDE_KEPT, is_of_newer_release
 from buffer.outbox import Outbox
+from buffer.schema import VERSION
 from buffer.tests.building import open_outbox, pack, row
 
 
@@ -59,12 +60,11 @@ def _run(statement: str) -> Callable[[Path], None]:
         _noise_in_the_middle,
         _cut_short,
         _text,
-        _run("PRAGMA user_version = 99"),
         _run("PRAGMA application_id = 1"),
         _run("DELETE FROM identity"),
         _run("UPDATE stream SET last_sequence = 2"),
     ],
-    ids=["noise", "middle", "cut", "text", "newer", "foreign", "no epoch", "numbers reused"],
+    ids=["noise", "middle", "cut", "text", "foreign", "no epoch", "numbers reused"],
 )
 def test_an_unusable_file_is_moved_aside_and_a_new_one_takes_its_place(
     tmp_path: Path, damage: Callable[[Path], None]
@@ -112,6 +112,26 @@ def test_files_moved_aside_do_not_fill_the_card(tmp_path: Path) -> None:
         _text(path)
         open_outbox(path).close()
     assert len(list(tmp_path.glob("*.unusable-*"))) == MOVED_ASIDE_KEPT
+
+
+def test_a_newer_release_finds_its_database_again(tmp_path: Path) -> None:
+    """Beside it the older one begins anew; it is never removed, and put back it goes on where it was."""
+    path = tmp_path / "outbox.db"
+    epoch = _filled(path)
+    _run("PRAGMA user_version = 99")(path)
+    outbox = open_outbox(path)
+    assert outbox.moved_aside is not None
+    assert is_of_newer_release(outbox.moved_aside)
+    assert outbox.epoch != epoch
+    outbox.close()
+    for _ in range(MOVED_ASIDE_KEPT + 1):
+        _text(path)
+        open_outbox(path).close()
+    outbox.moved_aside.replace(path)
+    _run(f"PRAGMA user_version = {VERSION}")(path)  # as the newer release does, which knows it
+    back = open_outbox(path)
+    assert (back.epoch, back.moved_aside) == (epoch, None)
+    back.close()
 
 
 def test_a_place_that_cannot_be_opened_is_told_with_what_to_do(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from buffer import remains
 from buffer.errors import StorageError
+from buffer.moving import is_of_newer_release
 from buffer.outbox import Outbox
 from config.site import Site
 from drivers.pulses import COUNTED
@@ -63,8 +64,13 @@ def damage(
         )
         yield f"{what} was damaged; it is kept as {readings}; the history is made again; {rest}"
         readings = None
+    if readings is not None and is_of_newer_release(readings):
+        yield (
+            f"the database of readings is of a newer release; it is kept as {readings}, a new one was begun; "
+            "what waited in it is sent once that release has it back"
+        )
     for moved, what in ((readings, "readings"), (commands, "commands")):
-        if moved is not None:
+        if moved is not None and not is_of_newer_release(moved):
             yield f"the database of {what} was damaged; it is kept as {moved}, a new one was begun"
     if readings is not None and site.pulse:
         yield "what the pulse counters had counted was in it: compare each with its dial, and correct dial_index"

@@ -28,3 +28,15 @@ def test_pulses_are_counted_on_from_a_database_that_was_given_up(tmp_path: Path)
         assert moved is not None
         assert store.outbox.marks() == counted
         assert "compare each with its dial" in " ".join(damage(site, readings=moved, commands=None))
+
+
+def test_a_database_of_a_newer_release_is_not_called_damaged(tmp_path: Path) -> None:
+    """It is said where it is, and that it can be used again."""
+    site = load(write(tmp_path, GOOD))
+    open_store(site).close()
+    with closing(sqlite3.connect(site.storage.directory / OUTBOX)) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    with closing(open_store(site)) as store:
+        said = " ".join(damage(site, readings=store.outbox.moved_aside, commands=None))
+    assert "of a newer release" in said
+    assert "damaged" not in said

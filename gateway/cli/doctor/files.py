@@ -182,7 +182,17 @@ def outbox_aside(_: Case, site: Site) -> Finding:
     folder = site.storage.directory
     if not folder.is_dir() or not os.access(folder, os.R_OK | os.X_OK):
         return unchecked(f"{folder}: cannot be looked into", "run this as the agent's user, or with sudo")
-    return _aside(folder / "outbox.db", "unusable-*") or ok("none was ever moved aside")
+    return _newer(folder / "outbox.db") or _aside(folder / "outbox.db", "unusable-*") or ok("none was ever moved aside")
+
+
+def _newer(path: Path) -> Finding | None:
+    found = _beside(path, "newer-*")
+    if not found:
+        return None
+    return warning(
+        f"{', '.join(map(str, found))}: of a newer release, with readings that may not have been sent",
+        "with that release it can go on (technician's guide, The disk is full); else remove it",
+    )
 
 
 def _soundness(path: Path) -> str:
@@ -196,15 +206,18 @@ def _soundness(path: Path) -> str:
 
 
 def _aside(path: Path, pattern: str) -> Finding | None:
-    found = sorted(
-        each for each in path.parent.glob(f"{path.name}.{pattern}") if not each.name.endswith(("wal", "shm"))
-    )
+    found = _beside(path, pattern)
     if not found:
         return None
     return warning(
         f"{', '.join(map(str, found))}: damaged once, moved aside and replaced",
         "keep it for whoever looks into it, then remove it; a card that does this again is worn out",
     )
+
+
+def _beside(path: Path, pattern: str) -> list[Path]:
+    found = path.parent.glob(f"{path.name}.{pattern}")
+    return sorted(each for each in found if not each.name.endswith(("wal", "shm")))
 
 
 def _out_of_date(case: Case, path: Path, starts: dt.datetime, ends: dt.datetime) -> Finding | None:
