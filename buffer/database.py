@@ -71,18 +71,20 @@ class Database:
         stand_in.let_go()
         self._connection = None  # what is asked meanwhile, or after this has failed, takes the file up again
         try:
-            fresh, moved = schema.open_database(self.path)
+            # What a damaged one had to be replaced by, and that it was, only a start tells, and goes on with.
+            fresh, _ = schema.open_database(self.path, may_replace=False)
+        except StorageDamaged as error:
+            raise StorageDamaged(f"{error}: only a new start can go on with it") from error
         except StorageError as error:
             raise StorageError(str(error)) from error  # nothing that is in use is damaged
         try:
-            if moved is None and stand_in.becomes(fresh, epoch):
+            if stand_in.becomes(fresh, epoch):
                 return fresh
         except sqlite3.Error:
             fresh.close()
             raise
         fresh.close()
-        was = "" if moved is None else f"; it was damaged and is kept as {moved.path}"
-        raise StorageDamaged(f"{self.path}: can be opened now, and only a new start can go on with it{was}")
+        raise StorageDamaged(f"{self.path}: can be opened now, and only a new start can go on with it")
 
     def close(self) -> None:
         """Let go of the file; where a write had failed, whole if the card allows it."""

@@ -36,16 +36,20 @@ class _UnusableError(Exception):
     """The file is there and cannot be our database."""
 
 
-def open_database(path: Path) -> tuple[sqlite3.Connection, Moved | None]:
+def open_database(path: Path, *, may_replace: bool = True) -> tuple[sqlite3.Connection, Moved | None]:
     """Open the database at `path`, made or brought up to date as needed; give also what became of an unusable one.
 
-    Raises StorageError where the file cannot be opened at all.
+    Raises StorageError where the file cannot be opened at all, and StorageDamaged where it would have to be replaced,
+    and may not.
     """
     try:
         rescue.settle(path)
         connection = _patiently_opened(path)
         if connection is not None:
             return connection, None
+        if not may_replace:
+            raise StorageDamaged(f"{path}: damaged, found while opening")
+        rescue.probe(path)  # else all would be moved aside for want of room for a copy
         moved = _replace(path)
     except sqlite3.Error as error:
         raise storage_error(error, path, "opening") from error

@@ -171,6 +171,31 @@ def test_a_card_that_fails_while_it_is_opened(tmp_path: Path, monkeypatch: pytes
     holds(outbox, path)
 
 
+@pytest.mark.parametrize("soon", [True, False])
+def test_a_damaged_one_is_left_to_a_new_start(tmp_path: Path, *, soon: bool) -> None:
+    """On a card without room it stays where it is; what becomes of it once there is room is told by the new start."""
+    path = tmp_path / "outbox.db"
+    with closing(open_outbox(path)) as whole:
+        fill(whole)
+        epoch = whole.epoch
+    with closing(sqlite3.connect(path)) as connection:  # what SQLite does not see, and takes the history along
+        connection.execute("UPDATE history_channel SET name = CAST(x'ff41' AS TEXT)")
+        connection.commit()
+    with files_up_to(1 << 16):  # room for the WAL's index
+        outbox = Outbox.begin(path, quota_pages=QUOTA)
+        with pytest.raises(StorageError):
+            outbox.open_again()
+    assert outbox.refusal is not None
+    if soon:
+        with pytest.raises(StorageDamaged, match="only a new start"):
+            outbox.open_again()
+    outbox.close()
+    with closing(open_outbox(path)) as again:
+        assert (again.rescued, again.moved_aside is not None) == (True, True)
+        assert (again.epoch, again.marks()["last"]) == (epoch, 9)
+        assert numbers(again.pending(limit=10)) == list(range(1, 9))
+
+
 def test_another_database_in_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A card that was changed meanwhile is another one: only a new start can go on with it."""
     path = tmp_path / "outbox.db"
@@ -194,7 +219,8 @@ def beginning_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> Outbox:
     return outbox
 
 
-def _refuses(path: Path) -> None:
+def _refuses(path: Path, *, may_replace: bool = True) -> None:
+    del may_replace
     raise StorageError(f"{path}: {os.strerror(5)}: check the disk")
 
 
