@@ -3,6 +3,9 @@
 A consent counts once it is on the disk. A withdrawal counts at once: nothing more is gathered, what is in memory is
 forgotten, and what is on the disk undelivered is deleted with the next commit, again and again until the disk has done
 it. The centre is told which dwelling and which purpose; who said so and why stays here.
+
+What leaves is what the site file says now, as far as the consent was given for it: a file that is widened later lets
+out no more until the consent is given anew.
 """
 
 import asyncio
@@ -19,7 +22,7 @@ from gateway.app import scopes
 from gateway.app.gives import CONSENTED, CONSENTS
 from gateway.clock import Clock, utc_ms_at
 from gateway.control.routes import Call, Choice, Field, Refusal, Right, Route, Text, get
-from gateway.outgoing import Consents, Outgoing
+from gateway.outgoing import Consents, Outgoing, Scope
 from gateway.outgoing.consents import MARK, Change
 from gateway.outgoing.scope import SCHEMA, streams_of, tier_of
 from gateway.sealing import Sealing, Store
@@ -59,6 +62,7 @@ class Consenting:
         alarm: Callable[[str, str], None],
     ) -> None:
         self._dwellings = site.dwelling
+        self._devices = {dwelling.name: dwelling.devices for dwelling in site.dwelling}
         self._scopes = scopes.dwellings(site, channels)
         self._store = store
         self._outgoing = outgoing
@@ -70,9 +74,12 @@ class Consenting:
         self._changing = asyncio.Lock()
         self._consents = Consents.read(store.outbox.marks().get(MARK))
         self._lapse()
-        for key, scope in self._scopes.items():
-            if self._consents.given(*key):
-                outgoing.open(scope)
+        for key in self._scopes:
+            covered = self._covered(key)
+            if covered is not None:
+                outgoing.open(covered)
+            if any(self._uncovered(key).values()):
+                log.warning("%s, %s: the site file asks for more than was consented to: it stays in", *key)
         # What an earlier site file, or a withdrawal that a power cut came into, has left.
         self._take_out(stream for stream in store.outbox.unsent() if not outgoing.permits(stream))
 
@@ -81,7 +88,7 @@ class Consenting:
         for last in self._consents.last:
             if last.given and _key(last) not in self._scopes:
                 now = utc_ms_at(self._clock, self._clock.boot_ms())
-                change = replace(last, given=False, who=_SITE_FILE, reason="no longer in it", utc_ms=now)
+                change = Change(*_key(last), given=False, who=_SITE_FILE, reason="no longer in it", utc_ms=now)
                 self._consents = self._consents.changed(change)
                 log.warning("%s, %s: the consent ends, for the site file no longer has it", *_key(last))
                 self._sealing.withdraw((), {MARK: self._consents.write()})
@@ -100,19 +107,24 @@ class Consenting:
         return list_, Route("POST", "/v1/consents", Right.ACT, _CHANGE, self._change, body=body, gives=CONSENTED)
 
     def private(self) -> frozenset[str]:
-        """Give the names of the dwellings without any consent, and of their devices: nothing of them may leave."""
+        """Give the names of the dwellings without any consent, and of the devices that none covers: they stay here."""
+        covered = {
+            channel.device
+            for key in self._scopes
+            if (scope := self._covered(key)) is not None
+            for channel in scope.channels
+        }
+        unnamed = {dwelling.name for dwelling in self._dwellings if not self._has_any(dwelling)}
         return frozenset(
-            name
-            for dwelling in self._dwellings
-            if not self._has_any(dwelling)
-            for name in (dwelling.name, *dwelling.devices)
+            unnamed | {device for devices in self._devices.values() for device in devices if device not in covered}
         )
 
     def status(self) -> dict[str, int]:
-        """Say how many households there are, and how many have consented to something."""
+        """Say how many households there are, have consented to something, and to less than the site file asks for."""
         return {
             "dwellings": len(self._dwellings),
             "consented": sum(self._has_any(dwelling) for dwelling in self._dwellings),
+            "uncovered": len({key[0] for key in self._scopes if any(self._uncovered(key).values())}),
         }
 
     async def _list(self, _: Call) -> object:
@@ -126,6 +138,7 @@ class Consenting:
                             "name": purpose.name,
                             "tiers": list(self._scopes[dwelling.name, purpose.name].tiers),
                             "given": self._consents.given(dwelling.name, purpose.name),
+                            "uncovered": self._uncovered((dwelling.name, purpose.name)),
                             "last": _told(self._consents.of(dwelling.name, purpose.name)),
                         }
                         for purpose in dwelling.purpose
@@ -149,14 +162,17 @@ class Consenting:
                 who=body["who"],
                 reason=body["reason"],
                 utc_ms=utc_ms_at(self._clock, self._clock.boot_ms()),
+                tiers=self._scopes[key].tiers if given else (),
+                devices=self._devices[key[0]] if given else (),
             )
             stored = await (self._give(change) if given else self._withdraw(change))
         return {"dwelling": change.dwelling, "purpose": change.purpose, "given": given, "stored": stored}
 
     async def _give(self, change: Change) -> bool:
-        consents = self._consents.changed(change)
-        if self._consents.given(change.dwelling, change.purpose):
+        last, before = self._consents.of(*_key(change)), self._covered(_key(change))
+        if last is not None and last.covers_as(change):
             return True
+        consents = self._consents.changed(change)
         if self._sealing.withdrawing:
             raise Refusal(503, "not given: an earlier withdrawal is not on the disk yet")
         try:
@@ -164,7 +180,9 @@ class Consenting:
         except StorageError as error:
             raise Refusal(503, f"not given: {error}") from error
         self._consents = consents
-        self._outgoing.open(self._scopes[change.dwelling, change.purpose])
+        covered = self._covered(_key(change))
+        if covered is not None and covered != before:
+            self._outgoing.open(covered)
         self._sealing.urgent()
         self._tell(change)
         return True
@@ -197,6 +215,25 @@ class Consenting:
         if change.given:
             self._changed()
 
+    def _covered(self, key: scopes.Key) -> Scope | None:
+        """Give what may leave: what the site file says now, as far as it was consented to; None if nothing."""
+        last, scope = self._consents.of(*key), self._scopes[key]
+        if last is None or not last.given:
+            return None
+        channels = tuple(channel for channel in scope.channels if channel.device in last.devices)
+        tiers = tuple(tier for tier in scope.tiers if tier in last.tiers)
+        return replace(scope, channels=channels, tiers=tiers) if channels and tiers else None
+
+    def _uncovered(self, key: scopes.Key) -> dict[str, list[str]]:
+        """Give what the site file asks for now and a consent that was given does not cover."""
+        last = self._consents.of(*key)
+        if last is None or not last.given:
+            return {"tiers": [], "devices": []}
+        return {
+            "tiers": [tier for tier in self._scopes[key].tiers if tier not in last.tiers],
+            "devices": [device for device in self._devices[key[0]] if device not in last.devices],
+        }
+
     def _has_any(self, dwelling: Dwelling) -> bool:
         return any(self._consents.given(dwelling.name, purpose.name) for purpose in dwelling.purpose)
 
@@ -216,5 +253,7 @@ def _told(change: Change | None) -> Mapping[str, Any] | None:
             "who": change.who,
             "reason": change.reason,
             "utc_ms": change.utc_ms,
+            "tiers": list(change.tiers),
+            "devices": list(change.devices),
         }
     )

@@ -123,7 +123,7 @@ STATUS = table(
     link=_LINK,
     outbox=_OUTBOX,
     history=table(text=TEXT, failure=maybe(TEXT), given_up=COUNT, made_again=maybe(_PLACE)),
-    consents=table(dwellings=COUNT, consented=COUNT),
+    consents=table(dwellings=COUNT, consented=COUNT, uncovered=COUNT),
     shedding=table(link=one_of(*CONTROL), admits=FLAG, running=many(_SHED), text=TEXT),
     trust=_TRUST,
     certificate=_CERTIFICATE,
@@ -232,14 +232,16 @@ QUEUE = table(
 )
 PURGED = table(segments=COUNT)
 _CONSENT = {"dwelling": TEXT, "purpose": TEXT, "given": FLAG}
-_SAID = table(**_CONSENT, who=TEXT, reason=TEXT, utc_ms=maybe(COUNT))
+_LETS_OUT = {"tiers": many(one_of(*TIERS)), "devices": many(TEXT)}
+_SAID = table(**_CONSENT, who=TEXT, reason=TEXT, utc_ms=maybe(COUNT), **_LETS_OUT)
+_PURPOSE = table(name=TEXT, tiers=many(one_of(*TIERS)), given=FLAG, uncovered=table(**_LETS_OUT), last=maybe(_SAID))
 CONSENTED = table(**_CONSENT, stored=FLAG)
 CONSENTS = table(
     dwellings=many(
         table(
             name=TEXT,
             devices=many(TEXT),
-            purposes=many(table(name=TEXT, tiers=many(one_of(*TIERS)), given=FLAG, last=maybe(_SAID))),
+            purposes=many(_PURPOSE),
         )
     ),
     changes=many(_SAID),

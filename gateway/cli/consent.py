@@ -18,6 +18,8 @@ def list_consents(door: Door, *, as_json: bool) -> int:
         print(f"{dwelling['name']} ({', '.join(dwelling['devices'])})")
         for purpose in dwelling["purposes"]:
             print(f"  {_in_a_line(purpose)}")
+            if more := _uncovered(purpose):
+                print(f"    not covered, nothing of it leaves: {more}; ask them, and give the consent anew")
         if not dwelling["purposes"]:
             print("  no purpose: nothing of it ever leaves")
     if not found["dwellings"]:
@@ -58,3 +60,9 @@ def _in_a_line(purpose: dict[str, Any]) -> str:
     if last is not None and not purpose["given"]:
         state = "withdrawn"
     return f"{purpose['name']}: {state}{said} ({', '.join(purpose['tiers'])})"
+
+
+def _uncovered(purpose: dict[str, Any]) -> str:
+    """Name what the site file asks for beyond what was consented to."""
+    found = purpose.get("uncovered") or {"tiers": (), "devices": ()}
+    return ", ".join((*(f"tier {name}" for name in found["tiers"]), *(f"meter {name}" for name in found["devices"])))

@@ -33,6 +33,7 @@ def table(answer: dict[str, Any]) -> str:
         f"shedding  {answer['shedding']['text']}",
         *([f"cert      {answer['certificate']['text']}"] if "certificate" in answer else ()),
         *([f"trust     {answer['trust']['text']}"] if "trust" in answer else ()),
+        *([f"consents  {uncovered}"] if (uncovered := _uncovered(answer)) else ()),
         "",
     ]
     wide = max((len(meter["name"]) for meter in answer["meters"]), default=0)
@@ -41,6 +42,16 @@ def table(answer: dict[str, Any]) -> str:
     width = max((len(channel["name"]) for channel in answer["channels"]), default=0)
     lines += [channel_line(channel, width) for channel in answer["channels"]]
     return "\n".join(lines)
+
+
+def _uncovered(answer: dict[str, Any]) -> str | None:
+    """Say that the site file asks for more than households consented to; None where it does not."""
+    count = answer.get("consents", {}).get("uncovered", 0)
+    return (
+        f"{count} of the households consented to less than the site file asks for: gateway consent list"
+        if count
+        else None
+    )
 
 
 def _line(meter: dict[str, Any]) -> str:

@@ -82,7 +82,7 @@ class Maker:
         if tier != self.tier or not scope:
             return tier == self.tier
         dwelling, purpose = scope
-        return purpose == self.purpose and consents.given(dwelling, purpose)
+        return purpose == self.purpose and consents.covers(dwelling, purpose, tier)
 
     def _day(self, utc_ms: int) -> date:
         return datetime.fromtimestamp(utc_ms / 1000, UTC).astimezone(self.zone).date()

@@ -13,7 +13,7 @@ from gateway.clock import Clock
 from gateway.outgoing.index import Indexes
 from gateway.outgoing.minute import Minutes
 from gateway.outgoing.quarters import QUARTER_MS, Quarters
-from gateway.outgoing.scope import COARSE, FINE, INDEX, MINUTE, SCHEMA, Scope
+from gateway.outgoing.scope import COARSE, FINE, INDEX, MINUTE, SCHEMA, TIERS, Scope
 from gateway.wire.record import Record, Recorder
 from gateway.wire.schema import Schema
 
@@ -101,6 +101,7 @@ class Outgoing:
         self._open: dict[tuple[str | None, str | None], _Open] = {}
         self._sinks: dict[str, tuple[_Takes, ...]] = dict.fromkeys(self._groups, _NOBODY)
         self._indexed_ms = clock.boot_ms()
+        self._left: list[Taken] = []
 
     @property
     def index_due_ms(self) -> int:
@@ -108,13 +109,20 @@ class Outgoing:
         return self.quarters.end(self._indexed_ms, QUARTER_MS)
 
     def open(self, scope: Scope) -> None:
-        """Let the readings of a scope's channels leave, from now on."""
+        """Let the readings of a scope's channels leave, from now on; what it has gathered until now leaves as well."""
+        before = self._open.get(scope.key)
+        if before is not None:
+            if before.minutes is not None:
+                before.minutes.end(self.clock.boot_ms())
+            self._left += before.take(seal=True, coarse=True)
         self._open[scope.key] = _Open(scope, self)
         self._route()
 
     def close(self, scope: Scope) -> None:
         """Let nothing of a scope leave from now on; what it had gathered and nobody took is forgotten."""
         self._open.pop(scope.key, None)
+        gone = {scope.stream(tier) for tier in TIERS}
+        self._left = [each for each in self._left if each.stream not in gone]
         self._route()
 
     def schema_id(self, scope: Scope) -> bytes:
@@ -147,7 +155,7 @@ class Outgoing:
         is_due = now_ms >= self.index_due_ms
         if is_due:
             self._indexed_ms = now_ms
-        taken: list[Taken] = []
+        taken, self._left = self._left, []
         for each in self._open.values():
             if each.minutes is not None:
                 each.minutes.elapse(now_ms)

@@ -264,6 +264,26 @@ def test_what_no_scope_may_have_goes_nowhere() -> None:
     assert [taken.stream for taken in outgoing.take()] == ["minute"]
 
 
+def test_a_scope_that_is_widened_loses_nothing() -> None:
+    """What was gathered under the narrower one leaves, the minute that runs included, unless the scope is closed."""
+    building = Building()
+    narrow = Scope((POWER,), (FINE, MINUTE), "apt-1", "research")
+    wide = Scope((POWER, GAS), (FINE, MINUTE), "apt-1", "research")
+    streams = {"fine.apt-1.research", "minute.apt-1.research"}
+    for closes in (False, True):
+        building.outgoing.open(narrow)
+        building.power(building.clock.now_ms + 1_000, 7)
+        building.outgoing.open(wide)
+        if closes:
+            building.outgoing.close(wide)
+        taken = [each for each in building.outgoing.take() if each.stream in streams]
+        assert {each.stream for each in taken} == (set() if closes else streams)
+        for each in taken:
+            read = packing.unpack(packing.pack([each.record.payload]), Schema.of((POWER,))).readings()
+            assert [(name, value) for name, _, value, _ in read] == [("m.power", 7)]
+        building.outgoing.close(wide)
+
+
 def test_a_group_that_nobody_described_is_a_bug() -> None:
     """A driver that gives what the site does not have is not quietly passed over."""
     outgoing = Outgoing((GAS,), HandClock(), latest=lambda _: None, stale_after_ms={})

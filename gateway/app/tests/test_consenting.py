@@ -1,6 +1,7 @@
 """Consents on the control socket: given, withdrawn, kept; what may leave follows at once, and over a restart."""
 
 import asyncio
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ GAS = Channel("gas.total", "gas", "gas.total", Quantity.GAS_VOLUME, "m3", -3)
 MAIN = Channel("main.papp", "main", "main", Quantity.APPARENT_POWER_IMPORT, "VA")
 BOILER = Channel("boiler.power", "boiler", "boiler.fast", Quantity.ACTIVE_POWER_IMPORT, "W")
 CHANNELS = (MAIN, BOILER, GAS)
+SAID = {"dwelling": "a", "purpose": "b", "given": True, "who": "w", "reason": "r", "utc_ms": None}
 PUBLISHED = ("minute.apt-1.research", "fine.apt-1.advice")
 
 
@@ -125,7 +127,7 @@ async def test_nothing_of_a_dwelling_leaves_without_its_consent(tmp_path: Path) 
         if segment.stream == "fine":
             assert set(packing.unpack(verified.payload, Schema.of([MAIN])).groups) == {"main"}
     assert box.consenting.private() == {"apt-1", "gas", "apt-2", "boiler"}
-    assert box.consenting.status() == {"dwellings": 2, "consented": 0}
+    assert box.consenting.status() == {"dwellings": 2, "consented": 0, "uncovered": 0}
     await box.end()
 
 
@@ -137,7 +139,7 @@ async def test_a_consent_lets_out_its_tiers_for_its_purpose_alone(tmp_path: Path
     (schema,) = (each for each in box.store.outbox.pending(limit=99) if each.stream == "schema.apt-1.advice")
     assert [each.name for each in Schema.decode(cose.verify(schema.blob, PUBLIC).payload).channels] == ["gas.total"]
     assert box.alarms == [("consent", "apt-1, advice: given")]
-    assert (box.births, box.consenting.status()) == (1, {"dwellings": 2, "consented": 1})
+    assert (box.births, box.consenting.status()) == (1, {"dwellings": 2, "consented": 1, "uncovered": 0})
     assert box.consenting.private() == {"apt-2", "boiler"}
     await box.ask("given", "research")
     assert await box.seal() == {"fine", "minute", *PUBLISHED}
@@ -185,6 +187,90 @@ async def test_what_a_site_file_no_longer_lets_out_is_taken_out_at_the_start(tmp
     again = await Box(tmp_path, TWO.replace('["minute", "index"]', '["index"]')).begin()
     assert "minute.apt-1.research" not in again.store.outbox.unsent()
     assert "schema.apt-1.research" in again.store.outbox.unsent()
+    await again.end()
+
+
+async def test_a_consent_covers_no_tier_that_the_site_file_asks_for_later(tmp_path: Path) -> None:
+    """More of it leaves once the consent is given anew; what an earlier one let out goes on."""
+    box = await Box(tmp_path).begin()
+    await box.ask("given", "research")
+    await box.end()
+    wider = await Box(tmp_path, TWO.replace('["minute", "index"]', '["fine", "minute"]')).begin()
+    assert await wider.seal() == {"fine", "minute", "minute.apt-1.research"}
+    assert not wider.outgoing.permits("fine.apt-1.research")
+    purpose = (await wider.listed())["dwellings"][0]["purposes"][0]
+    assert (purpose["given"], purpose["tiers"]) == (True, ["fine", "minute"])
+    assert purpose["uncovered"] == {"tiers": ["fine"], "devices": []}
+    assert wider.consenting.status() == {"dwellings": 2, "consented": 1, "uncovered": 1}
+    await wider.ask("given", "research")
+    assert wider.alarms[-1] == ("consent", "apt-1, research: given")
+    assert wider.consenting.status()["uncovered"] == 0
+    assert await wider.seal() == {"fine", "minute", "minute.apt-1.research", "fine.apt-1.research"}
+    assert [each["tiers"] for each in (await wider.listed())["changes"]] == [["minute", "index"], ["fine", "minute"]]
+    await wider.end()
+
+
+async def test_a_consent_covers_no_meter_that_joins_the_household_later(tmp_path: Path) -> None:
+    """Neither its readings nor its name leave before the consent is given anew."""
+    box = await Box(tmp_path).begin()
+    await box.ask("given")
+    await box.end()
+    site = TWO.replace('["gas"]', '["gas", "boiler"]').partition('[[dwelling]]\nname = "apt-2"')[0]
+    wider = await Box(tmp_path, site).begin()
+    assert await _groups(wider) == {"gas.total"}
+    assert wider.consenting.private() == {"boiler"}
+    purpose = (await wider.listed())["dwellings"][0]["purposes"][1]
+    assert purpose["uncovered"] == {"tiers": [], "devices": ["boiler"]}
+    await wider.ask("given")
+    assert await _groups(wider) == {"gas.total", "boiler.fast"}
+    assert wider.consenting.private() == set()
+    await wider.end()
+
+
+async def _groups(box: Box) -> set[str]:
+    await box.seal()
+    sealed = [each for each in box.sealed if each.stream == "fine.apt-1.advice"]
+    schema = Schema.of([channel for channel in CHANNELS if channel.device not in {"main", *box.consenting.private()}])
+    return {group for each in sealed for group in packing.unpack(cose.verify(each.blob, PUBLIC).payload, schema).groups}
+
+
+async def test_a_file_that_is_narrowed_and_widened_again_needs_no_new_consent(tmp_path: Path) -> None:
+    """All of it was consented to; unless the consent was given anew in between, to the narrower file."""
+    narrow = TWO.replace('["minute", "index"]', '["index"]')
+    for anew in (False, True):
+        folder = tmp_path / str(anew)
+        folder.mkdir()
+        box = await Box(folder).begin()
+        await box.ask("given", "research")
+        await box.end()
+        narrowed = await Box(folder, narrow).begin()
+        assert not narrowed.outgoing.permits("minute.apt-1.research")
+        assert narrowed.consenting.status()["uncovered"] == 0
+        if anew:
+            await narrowed.ask("given", "research")
+        await narrowed.end()
+        again = await Box(folder).begin()
+        assert again.outgoing.permits("minute.apt-1.research") is not anew
+        await again.end()
+
+
+async def test_a_consent_of_an_older_version_covers_nothing(tmp_path: Path) -> None:
+    """It does not say what it was given for: it is shown as not covered, what is unsent is deleted."""
+    box = await Box(tmp_path).begin()
+    await box.ask("given")
+    await box.seal()
+    document = json.loads(box.consenting._consents.write())
+    for change in (*document["last"], *document["changes"]):
+        del change["tiers"], change["devices"]
+    box.store.outbox.commit([], {MARK: json.dumps(document)})
+    await box.end()
+    again = await Box(tmp_path).begin()
+    assert not [stream for stream in again.store.outbox.unsent() if "apt-1" in stream]
+    assert again.consenting.private() == {"gas", "apt-2", "boiler"}
+    assert (await again.listed())["dwellings"][0]["purposes"][1]["uncovered"] == {"tiers": ["fine"], "devices": ["gas"]}
+    assert await again.seal() == {"fine", "minute"}
+    await again.ask("given")
+    assert await again.seal() == {"fine", "minute", "fine.apt-1.advice"}
     await again.end()
 
 
@@ -250,7 +336,18 @@ async def test_a_purpose_that_a_dwelling_has_not_is_refused(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    "mark", [None, 7, "", "{}", '{"last": [{"x": 1}], "changes": []}', '{"last": 3, "changes": []}']
+    "mark",
+    [
+        None,
+        7,
+        "",
+        "{}",
+        '{"last": [{"x": 1}], "changes": []}',
+        '{"last": 3, "changes": []}',
+        json.dumps({"last": [{**SAID, "tiers": "fine"}], "changes": []}),
+        json.dumps({"last": [{**SAID, "tiers": ["finest"]}], "changes": []}),
+        json.dumps({"last": [{**SAID, "devices": [7]}], "changes": []}),
+    ],
 )
 def test_a_record_that_cannot_be_read_consents_to_nothing(mark: object) -> None:
     """Doubt keeps readings in."""
@@ -259,9 +356,10 @@ def test_a_record_that_cannot_be_read_consents_to_nothing(mark: object) -> None:
 
 def test_the_record_is_bounded_and_read_as_it_was_written() -> None:
     """A hundred changes are kept; what holds now is kept whatever came since."""
-    consents = Consents().changed(Change("a", "b", given=True, who="w", reason="r", utc_ms=None))
+    consents = Consents().changed(Change(**SAID, tiers=("fine",), devices=("é",)))  # type: ignore[arg-type]
     for number in range(CHANGES_KEPT + 5):
         consents = consents.changed(Change("c", "d", given=number % 2 == 0, who="é", reason="r", utc_ms=number))
     assert len(consents.changes) == CHANGES_KEPT
     assert consents.given("a", "b")
+    assert (consents.covers("a", "b", "fine"), consents.covers("a", "b", "minute")) == (True, False)
     assert Consents.read(consents.write()) == consents

@@ -10,11 +10,12 @@ import pytest
 from gateway.cli.tests.agents import code_of, serving
 
 SAID = {"dwelling": "apt-1", "purpose": "research", "given": True, "who": "Mme X", "reason": "form", "utc_ms": None}
+UNCOVERED = {"tiers": ["fine"], "devices": ["heat"]}
 DWELLING = {
     "name": "apt-1",
-    "devices": ["water"],
+    "devices": ["water", "heat"],
     "purposes": [
-        {"name": "research", "tiers": ["minute"], "given": True, "last": SAID},
+        {"name": "research", "tiers": ["fine", "minute"], "given": True, "uncovered": UNCOVERED, "last": SAID},
         {"name": "advice", "tiers": ["fine", "index"], "given": False, "last": {**SAID, "given": False}},
         {"name": "audit", "tiers": ["index"], "given": False, "last": None},
     ],
@@ -34,8 +35,9 @@ def test_the_list_says_what_is_so_who_said_it_and_why(door: Path, capsys: pytest
     with serving(door, {"/v1/consents": FOUND}):
         assert code_of("consent", "list", "--socket", door) == 0
         assert capsys.readouterr().out.splitlines() == [
-            "apt-1 (water)",
-            "  research: given, time unknown by Mme X: form (minute)",
+            "apt-1 (water, heat)",
+            "  research: given, time unknown by Mme X: form (fine, minute)",
+            "    not covered, nothing of it leaves: tier fine, meter heat; ask them, and give the consent anew",
             "  advice: withdrawn, time unknown by Mme X: form (fine, index)",
             "  audit: not given (index)",
             "apt-2 (gas)",

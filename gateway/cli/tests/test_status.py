@@ -96,6 +96,23 @@ def test_the_table_shows_what_is_wrong() -> None:
     assert "text of outbox" in shown
 
 
+def test_a_consent_that_covers_less_than_the_site_file_asks_for_is_told() -> None:
+    """In a line of its own, only where it is so."""
+    answer = {
+        **{name: {"text": "ok"} for name in ("clock", "link", "outbox", "shedding")},
+        "gateway": "gw-1",
+        "name": "School",
+        "version": "0.1.0",
+        "up_ms": 61_000,
+        "meters": [],
+        "channels": [],
+    }
+    for count in (0, 2):
+        told = [line for line in table({**answer, "consents": {"uncovered": count}}).splitlines() if "consent" in line]
+        wanted = "consents  2 of the households consented to less than the site file asks for: gateway consent list"
+        assert told == ([wanted] if count else [])
+
+
 def test_an_agent_that_waits_for_its_keys_shows_each_that_is_missing() -> None:
     """Nothing is shown as if it were metered; each missing file stands on a line of its own."""
     missing = ["/etc/gateway/keys/signing.key: cannot be read", "/etc/gateway/keys/ca.pem: cannot be read"]

@@ -96,15 +96,16 @@ def test_an_unplaced_boot_is_awaited(tmp_path: Path, filled: Filled) -> None:
 
 
 def test_a_dwelling_needs_its_own_consent(tmp_path: Path, filled: Filled) -> None:
-    """Neither another purpose's stream is in the file nor one whose consent has ended, nor any without a purpose."""
+    """No other purpose's stream is in the file, none whose consent has ended or is to another tier, none by itself."""
     fill(filled, 0, 25)
     fill(filled, 0, 25, stream="minute.apt-1.advice")
     fill(filled, 0, 25, stream="minute.apt-2.research")
     day = date(2026, 11, 24)
     consents = Consents()
-    for given, rows in ((None, 2), (True, 4), (False, 2)):
-        if given is not None:
-            consents = consents.changed(Change("apt-1", "advice", given=given, who="x", reason="x", utc_ms=None))
+    for tiers, rows in ((None, 2), (("minute",), 4), (("index",), 2), ((), 2)):
+        if tiers is not None:
+            said = Change("apt-1", "advice", given=bool(tiers), who="x", reason="x", utc_ms=None, tiers=tiers)
+            consents = consents.changed(said)
             filled.outbox.commit([], {MARK: consents.write()})
         assert maker(tmp_path).make(day).rows == 2 * DAY_MINUTES
         assert maker(tmp_path, purpose="advice").make(day).rows == rows * DAY_MINUTES
