@@ -73,6 +73,8 @@ def _text(path: Path) -> str:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         right = "the path of a site file that this user may read"
+        if isinstance(error, PermissionError):
+            right = "join the group that may, or use sudo"
         raise ConfigError([Mistake(path, 0, "", f"cannot be read: {reason}", right)]) from error
     if len(content) > LONGEST_FILE:
         size = f"has more than {LONGEST_FILE // 1024} KiB"

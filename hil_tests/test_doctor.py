@@ -16,7 +16,7 @@ import pytest
 from gateway.cli.asking import Door
 from gateway.cli.doctor.finding import Case, State
 from gateway.cli.doctor.report import CHECKS, examine
-from gateway.cli.tests.agents import channel, code_of, serving
+from gateway.cli.tests.agents import channel, closed_to_us, code_of, serving
 from gateway.cli.version import facts
 from gateway.door.keys import make as make_door_keys
 from gateway.door.spool import Csv, Spool, folder
@@ -330,6 +330,16 @@ def test_with_a_dead_agent_the_files_are_looked_at(site: Site, capsys: pytest.Ca
     assert [name for name, state in states.items() if state == "failed"] == ["agent"]
     assert [states[name] for name in ("signing key", "certificate", "disk", "command database")] == ["ok"] * 4
     assert (states["link"], states["loads"]) == ("could not check", "could not check")
+
+
+def test_a_site_file_that_is_closed_to_us_has_no_mistake(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a right to read it nothing is known of it: no check fails for that, and each says what would help."""
+    closed_to_us(monkeypatch, site.file)
+    with site.served():
+        found = examine(Case.of(Door(site.file, site.state / "control.sock")))
+    assert (found["site file"].state, found["certificate"].state) == (State.UNCHECKED, State.UNCHECKED)
+    assert "join the agent's group" in found["certificate"].todo
+    assert found["agent"].state is State.OK
 
 
 def test_an_agent_that_waits_says_for_what(site: Site) -> None:

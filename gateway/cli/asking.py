@@ -67,6 +67,8 @@ def socket_of(site: Path) -> Path:
     try:
         named = tomllib.loads(site.read_text("utf-8"))["control"]["socket"]
         return site.parent / str(named)
+    except PermissionError as error:
+        raise Ended(REFUSED, f"{site}: this user may not read it: join the agent's group, or use sudo") from error
     except OSError as error:
         raise Ended(CHECK_FAILED, f"{site}: {error.strerror}: name the site file with --config, or --socket") from error
     except (ValueError, KeyError, TypeError) as error:

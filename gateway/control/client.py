@@ -123,7 +123,7 @@ def _answer(path: Path, method: str, target: str, body: bytes | None, timeout_s:
                 raise AgentRefused(status, _reason(_whole(exchange.parts())))
             yield exchange.parts()
     except FileNotFoundError as error:
-        raise AgentUnreachable(f"no agent at {path}: is it running? (gateway run --config SITE.toml)") from error
+        raise AgentUnreachable(f"no agent at {path}: is it running? (systemctl status gateway)") from error
     except ConnectionRefusedError as error:
         raise AgentUnreachable(f"nobody listens at {path}: the agent has ended; see its log, start it again") from error
     except PermissionError as error:

@@ -22,6 +22,10 @@ _MB = 1 << 20
 
 def site_file(case: Case) -> Finding:
     """Tell whether the site file can be used."""
+    if case.site is None and case.closed:
+        return unchecked(
+            f"{case.site_file}: this user may not read it", "join the agent's group, or run this with sudo"
+        )
     if case.site is None:
         return failed(case.mistakes, "correct what stands there; `gateway config check` tells the same")
     return ok(f"{case.site_file} has no mistake")

@@ -56,7 +56,7 @@ class Case:
     """One gateway as it is now: its site file, what the agent says, or why either is not to be had.
 
     `site` is None where the file has mistakes, which `mistakes` tells; `answer` is None where the agent does not
-    answer, and `silence` is why. `now` is this machine's wall clock.
+    answer, and `silence` is why. `now` is this machine's wall clock; `closed` if this user may not read the site file.
     """
 
     site_file: Path
@@ -65,18 +65,19 @@ class Case:
     answer: dict[str, Any] | None
     silence: Ended | None
     now: dt.datetime
+    closed: bool = False
 
     @classmethod
     def of(cls, door: Door) -> Self:
         """Load the site file and ask the agent; neither has to be there."""
-        site, mistakes = None, ""
+        site, mistakes, closed = None, "", False
         try:
             site = load(door.site)
         except ConfigError as error:
-            mistakes = str(error)
+            mistakes, closed = str(error), isinstance(error.__cause__, PermissionError)
         answer, silence = None, None
         try:
             answer = door.get("/v1/status")
         except Ended as ended:
             silence = ended
-        return cls(door.site, site, mistakes, answer, silence, dt.datetime.now(dt.UTC))
+        return cls(door.site, site, mistakes, answer, silence, dt.datetime.now(dt.UTC), closed)

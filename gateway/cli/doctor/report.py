@@ -18,6 +18,8 @@ Check = Callable[[Case], Finding]
 
 def _with_site(examine: Callable[[Case, Site], Finding]) -> Check:
     def check(case: Case) -> Finding:
+        if case.closed:
+            return unchecked("this user may not read the site file", "join the agent's group, or run this with sudo")
         if case.site is None:
             return unchecked("the site file has mistakes", "correct them first")
         return examine(case, case.site)

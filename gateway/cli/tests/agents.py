@@ -1,7 +1,9 @@
 """A stand-in for the agent: real HTTP on a real Unix socket, with answers that a test makes up."""
 
+import errno
 import http.server
 import json
+import os
 import socketserver
 import threading
 from collections.abc import Iterator, Mapping
@@ -87,3 +89,15 @@ def code_of(*arguments: str | Path) -> int:
         run([str(each) for each in arguments])
     assert isinstance(ended.value.code, int)
     return ended.value.code
+
+
+def closed_to_us(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+    """Let a file be one that this user may not open, whoever runs the tests."""
+    opens = Path.open
+
+    def refusing(self: Path, *how: Any, **more: Any) -> Any:  # noqa: ANN401 - as Path.open has them
+        if self == path:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return opens(self, *how, **more)
+
+    monkeypatch.setattr(Path, "open", refusing)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cli.tests.agents import channel, code_of, serving
+from gateway.cli.tests.agents import channel, closed_to_us, code_of, serving
 
 STATUS = {"channels": [channel("main.sinsts", 450), channel("bms.power", 7, quality="suspect", age_ms=900_000)]}
 
@@ -83,6 +83,18 @@ def test_without_an_agent_it_is_exit_3(door: Path, capsys: pytest.CaptureFixture
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith(f"gateway {words[0]}: no agent at {door}")
+    assert "systemctl status gateway" in err
+
+
+def test_a_site_file_that_is_closed_to_us_is_exit_7(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever is in no group is told to join one: nothing is wrong with the file, and no other path would help."""
+    site = tmp_path / "site.toml"
+    site.touch()
+    closed_to_us(monkeypatch, site)
+    assert code_of("status", "--config", site) == 7
+    assert "join the agent's group, or use sudo" in capsys.readouterr().err
 
 
 def test_an_agent_that_waits_for_its_keys_has_no_readings(door: Path, capsys: pytest.CaptureFixture[str]) -> None:

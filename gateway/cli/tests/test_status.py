@@ -58,7 +58,7 @@ def test_a_missing_agent_is_told_apart_from_a_missing_site(tmp_path: Path) -> No
     site = tmp_path / "site.toml"
     site.write_text('[control]\nsocket = "control.sock"\n')
     code, text = ended(Door(site))
-    assert (code, "gateway run" in text) == (AGENT_NOT_RUNNING, True)
+    assert (code, "systemctl status gateway" in text) == (AGENT_NOT_RUNNING, True)
     code, text = ended(Door(tmp_path / "none.toml"))
     assert (code, "--config" in text) == (CHECK_FAILED, True)
     site.write_text("[control]\n")
