@@ -148,8 +148,9 @@ class Commanding:
 
     def status(self) -> status.Json:
         """Say what is held back, how the link to the centre stands, and whether a shed of his would be considered."""
-        told = status.shedding(self._link.state.value, self._executor.shedding(), self._clock.boot_ms())
-        return {**told, "admits": self._link.admits()}
+        admits = self._link.admits()
+        running, now_ms = self._executor.shedding(), self._clock.boot_ms()
+        return {**status.shedding(self._link.state.value, running, now_ms, heard=admits), "admits": admits}
 
     async def _receive(self) -> None:
         while True:

@@ -37,6 +37,10 @@ CONTROL: Mapping[str, str] = {
 }
 """The link's states (`gateway.shedding.link`) as people say them."""
 
+_NOT_HEARD = frozenset({"link_lost", "autonomous"})
+_HEARD = "the centre is heard, and is in control from its next order on"
+"""Of a state that only an order ends, while heartbeats come: as when none was ordered for two minutes after a start."""
+
 
 def channels(latest: Iterable[Reading], now_ms: int) -> list[Json]:
     """Give the last Reading of each channel, with its age."""
@@ -237,8 +241,9 @@ def _figures(state: LinkState) -> str:
     return "; ".join(parts)
 
 
-def shedding(link_state: str, running: Sequence[Shedding], now_ms: int) -> Json:
-    """Say what is held back, until when, and how the link to the centre stands."""
+def shedding(link_state: str, running: Sequence[Shedding], now_ms: int, *, heard: bool = False) -> Json:
+    """Say what is held back, until when, and how the link to the centre stands; `heard` if heartbeats come now."""
+    control = _HEARD if heard and link_state in _NOT_HEARD else CONTROL.get(link_state, link_state)
     texts = [
         f"{each.state} {each.percent} % of {each.target}, {len(each.values)} loads, "
         f"{max(0, each.end_boot_ms - now_ms) // 1000} s left"
@@ -259,7 +264,7 @@ def shedding(link_state: str, running: Sequence[Shedding], now_ms: int) -> Json:
             }
             for each in running
         ],
-        "text": f"{'; '.join(texts) or 'nothing is shed'}; {CONTROL.get(link_state, link_state)}",
+        "text": f"{'; '.join(texts) or 'nothing is shed'}; {control}",
     }
 
 

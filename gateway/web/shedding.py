@@ -9,6 +9,7 @@ Json = Mapping[str, Any]
 BUILDING = "building"
 LOCAL = "local"
 
+_NOT_HEARD = frozenset({"link_lost", "autonomous"})
 _ANNOUNCED = frozenset({"received", "needs_time", "accepted", "scheduled", "interrupted"})
 
 
@@ -53,7 +54,10 @@ class OptOut:
 
 @dataclass(frozen=True, slots=True)
 class Shedding:
-    """The whole of it; `link` names the state of the link to the centre."""
+    """The whole of it; `link` names the state of the link to the centre.
+
+    It is "heard" while heartbeats come in a state that only an order ends.
+    """
 
     link: str
     running: tuple[Event, ...]
@@ -76,8 +80,9 @@ def shedding(status: Json, commands: Iterable[Json], opt_outs: Iterable[Json], *
     now_ms = status["boot_ms"] + silent_ms
     events = [_event(each, known.get(each["id"], {}), now_ms) for each in status["shedding"]["running"]]
     over = [each for each in known.values() if each["over"] and "state" in each]
+    link = status["shedding"]["link"]
     return Shedding(
-        link=status["shedding"]["link"],
+        link="heard" if link in _NOT_HEARD and status["shedding"]["admits"] else link,
         running=tuple(each for each in events if each.state not in _ANNOUNCED),
         announced=tuple(each for each in events if each.state in _ANNOUNCED),
         opt_outs=tuple(

@@ -50,7 +50,11 @@ WORDS: dict[str, tuple[str, str]] = {
         "Elle n’a pas répondu depuis que cette page est en service.",
         "It has not answered since this page came into service.",
     ),
-    "missing": ("Rien n’est encore mesuré. Il manque :", "Nothing is metered yet. What is missing:"),
+    "missing": (
+        "Rien n’est encore mesuré. Il manque, pour l’installateur :",
+        "Nothing is metered yet. What is missing, for the installer:",
+    ),
+    "for_technician": ("Pour le technicien :", "For the technician:"),
     "alerts": ("Alertes", "Alerts"),
     "alert.since": ("Dernière mesure {time}.", "Last read {time}."),
     "alert.unread": ("Le compteur {about} n’a pas encore été lu.", "The meter {about} has not been read yet."),
@@ -134,6 +138,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "link.autonomous": (
         "Le centre n’est plus entendu : le bâtiment est autonome.",
         "The centre is not heard: the building is on its own.",
+    ),
+    "link.heard": (
+        "Le centre est entendu : il a la main dès son prochain ordre.",
+        "The centre is heard: it is in control from its next order on.",
     ),
     "opt_out.open": ("Déroger à l’effacement", "Opt out of load shedding"),
     "opt_out.effect": (

@@ -209,3 +209,11 @@ def test_what_is_shed_is_told_with_the_time_left() -> None:
     assert told["running"][0]["values"] == {"heater": 0, "charger": 6}
     assert "0 s left" in status.shedding("controlled_shedding", [running], 99_000)["text"]
     assert "nothing is shed" in status.shedding("controlled_idle", [], 1_000)["text"]
+
+
+@pytest.mark.parametrize("state", ["autonomous", "link_lost"])
+def test_a_centre_that_is_heard_is_not_said_to_be_away(state: str) -> None:
+    """Both states last until an order comes, which may be months: meanwhile the heartbeats tell whether it is there."""
+    assert "the centre is not heard" in status.shedding(state, [], 1_000)["text"]
+    assert "the centre is heard" in status.shedding(state, [], 1_000, heard=True)["text"]
+    assert "in control" in status.shedding("controlled_idle", [], 1_000, heard=True)["text"]

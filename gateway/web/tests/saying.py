@@ -95,7 +95,7 @@ def status(*, age_ms: int = 500, **changes: object) -> Json:
             "given_up_readings": 0,
             "failure": None,
         },
-        "shedding": {"link": "controlled_idle", "running": [], "text": ""},
+        "shedding": {"link": "controlled_idle", "running": [], "text": "", "admits": True},
         "meters": [
             {
                 "name": name,

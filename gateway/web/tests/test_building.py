@@ -7,6 +7,7 @@ import pytest
 
 from gateway.web import alerts, counters, power, shedding, values
 from gateway.web.tests import saying
+from gateway.web.words import WORDS
 
 PROTOCOLS = {each["name"]: each["protocol"] for each in saying.site()["devices"]}
 
@@ -248,6 +249,16 @@ def test_the_last_order_is_told_with_what_became_of_it() -> None:
     assert shed.last is not None
     assert (shed.last.outcome, shed.last.reason) == ("rejected", "opted_out")
     assert (shed.state, shed.opt_outs[0].left_ms) == ("opted_out", 2_000)
+
+
+@pytest.mark.parametrize("link", ["autonomous", "link_lost"])
+@pytest.mark.parametrize("admits", [True, False])
+def test_a_centre_that_is_heard_is_not_said_to_be_away(link: str, admits: bool) -> None:  # noqa: FBT001 - both cases
+    """Both states last until an order comes; what admits one is a heartbeat of the last minute."""
+    status = saying.status(shedding={"link": link, "running": [], "admits": admits})
+    shed = shedding.shedding(status, [], [], silent_ms=0)
+    assert shed.link == ("heard" if admits else link)
+    assert f"link.{shed.link}" in WORDS
 
 
 # Alerts
