@@ -24,6 +24,8 @@ MOST_HELD = 10_000
 """Rollups that wait for the clock or the disk: hours of a large building, about three megabytes."""
 
 _UNCERTAIN_MS = MINUTE_MS // 2
+_FAR_MIN = 1440
+"""A reading that is so far ahead was filed by a clock that was: it tells nothing of those that come now."""
 _USUAL = Reach()
 
 
@@ -136,6 +138,8 @@ class Historian:
         """Give a placed minute, compared with the channel's newest reading before it."""
         reach = self._reaches.get(name, _USUAL)
         at, value = self._newest.get(name, (minute - COVERED_MOST, row.first))
+        if at - minute > _FAR_MIN:
+            at, value = minute - COVERED_MOST, row.first
         passed = minute - at
         jumped, joint = row.jumped, None
         if passed >= 0:

@@ -7,6 +7,7 @@ import asyncio
 import logging
 
 from buffer.errors import StorageError
+from gateway.app.steady import Steady
 from gateway.clock import Clock
 from gateway.historian import MINUTE_MS, Historian
 from gateway.sealing import Store
@@ -41,6 +42,7 @@ class Keeping:
         self._clock = clock
         self._hours_kept = hours_kept
         self._pruned_hour: int | None = None
+        self._steady = Steady()
         self._flushing = asyncio.Lock()
         self.failure: str | None = None
         """Why the disk did not take the last minutes."""
@@ -71,7 +73,8 @@ class Keeping:
         try:
             await self._store.call(history.add, minutes)
             self._historian.stored(minutes)
-            if correlation is not None and not correlation.provisional and minutes:
+            may_go = correlation is not None and not correlation.provisional and self._steady.holds(correlation, now)
+            if correlation is not None and may_go and minutes:
                 await self._prune(correlation.utc_ms_at(now))
         except StorageError as error:
             if self.failure is None:

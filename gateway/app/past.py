@@ -127,7 +127,8 @@ class Past:
         uses = Uses(bounds, reach, None if before is None else Point(*before))
         for row in rows:
             uses.add(row, jumped)
-        uses.close(None if after is None else Point(*after), now)
+        # What is filed ahead of now was read while the clock was wrong.
+        uses.close(None if after is None or after[0] > now + _SETTLING_MIN else Point(*after), now)
         return uses.found
 
     def _now_min(self) -> int | None:

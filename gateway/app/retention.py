@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from buffer.errors import StorageDamaged, StorageError
 from gateway.app.gives import PURGED
+from gateway.app.steady import Steady
 from gateway.clock import Clock
 from gateway.control.routes import Call, Field, Refusal, Right, Route, Text
 from gateway.sealing import Store
@@ -26,9 +27,10 @@ class Retention:
         self._clock = clock
         self._days = days
         self._alarm = alarm
+        self._steady = Steady()
 
     async def run(self) -> None:
-        """Look once an hour until cancelled; never while the time is not known."""
+        """Look once an hour until cancelled; never while the time is not known, nor soon after it was set."""
         while True:
             await self.look()
             await asyncio.sleep(LOOK_S)
@@ -36,7 +38,7 @@ class Retention:
     async def look(self) -> None:
         """Let go what is old."""
         now, known = self._clock.boot_ms(), self._clock.correlation()
-        if known is None or not known.is_trusted_at(now):
+        if known is None or not known.is_trusted_at(now) or not self._steady.holds(known, now):
             return
         try:
             gone = await self._store.call(self._store.outbox.expire, known.utc_ms_at(now) - self._days * _DAY_MS)

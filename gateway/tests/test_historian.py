@@ -215,6 +215,15 @@ def test_an_index_that_jumps_is_noted_where_it_does() -> None:
     assert [each.joint for each in told(knowing(), (0, POWER, 9_000), (1, POWER, 3))] == [None, None]
 
 
+def test_what_a_clock_years_ahead_has_left_is_no_reading_before() -> None:
+    """Else no index would jump, and no channel cover what lies between, until that year has come."""
+    far = MINUTE + 20 * 365 * 1440
+    found = told(knowing({"linky.east": (far, 7), "bms.cvc": (far, 20)}), (0, INDEX, 8), (1, INDEX, 3), (5, SLOW, 20))
+    assert [(each.joint, each.inside) for each in found] == [(None, None), (Jump(8, 3), None), (None, None)]
+    slow = told(knowing({"bms.cvc": (far, 20)}), (0, SLOW, 20), (5, SLOW, 20))
+    assert [each.covered for each in slow] == [1, 5]
+
+
 def test_a_glitch_within_a_minute_counts_nothing() -> None:
     """Down to zero and back is two jumps; what was counted up beside them is the minute's."""
     (minute,) = told(knowing(), (0, INDEX, 500_000), (0.1, INDEX, 0), (0.2, INDEX, 500_010), (0.3, INDEX, 500_012))

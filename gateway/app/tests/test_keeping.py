@@ -23,12 +23,13 @@ class HandClock:
 
     boot_id = bytes(16)
     now_ms = 0
+    ahead_ms = 0
 
     def boot_ms(self) -> int:
         return self.now_ms
 
     def correlation(self) -> Correlation | None:
-        return Correlation(self.boot_id, self.now_ms, MINUTE * MINUTE_MS + self.now_ms, 10, "kernel")
+        return Correlation(self.boot_id, self.now_ms, MINUTE * MINUTE_MS + self.now_ms + self.ahead_ms, 10, "kernel")
 
 
 class Kept:
@@ -93,6 +94,21 @@ async def test_minutes_are_forgotten_after_a_month(tmp_path: Path) -> None:
         assert [value for _, value in kept.minutes()] == [6]
         day = MINUTE // 1440
         assert [row.rollup.last for row in kept.store.outbox.history.days("linky.east", day - 1, day + 40)] == [5, 6]
+
+
+async def test_a_clock_years_ahead_forgets_nothing(tmp_path: Path) -> None:
+    """A kernel that is told a wrong time, and vouches for it, does not cost the history of before."""
+    with closing(Kept(tmp_path / "outbox.db")) as kept:
+        await kept.keeping.flush()
+        kept.read(1, 5)
+        kept.read(MINUTE_MS, 6)
+        await kept.keeping.flush()
+        kept.clock.ahead_ms = 20 * 365 * 1440 * MINUTE_MS
+        kept.read(MINUTE_MS, 7)
+        await kept.keeping.flush()
+        kept.read(MINUTE_MS, 8)
+        await kept.keeping.flush()
+        assert [value for _, value in kept.minutes()][:2] == [5, 6]
 
 
 async def test_whoever_asks_finds_what_waits_for_others(tmp_path: Path) -> None:

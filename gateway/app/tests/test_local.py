@@ -216,6 +216,18 @@ async def test_an_index_over_a_gap_is_shared_by_hour_and_day_and_exact_by_month(
         assert [(row[0], row[9], row[10]) for row in months] == [("2025-02", 211, 0)]
 
 
+async def test_what_is_filed_years_ahead_ends_no_gap(tmp_path: Path) -> None:
+    """A clock was wrong for a while, then set right: an index that has been silent since is "at least"."""
+    async with serving(tmp_path) as agent:
+        hour = MINUTE // 60 * 60 - 120
+        await kept(agent, *((hour + each, "linky.east", 1_000 + each) for each in range(30)))
+        await kept(agent, (hour + 20 * 365 * 1440, "linky.east", 1_029))
+        query: dict[str, str | int] = {"from": hour * 60, "to": hour * 60 + 3_600, "resolution": "hour"}
+        assert [row[9:] for row in (await agent.get("/v1/history/linky.east", **query))["rows"]] == [
+            [29, 0, "incomplete"]
+        ]
+
+
 async def test_a_mean_of_half_an_hour_says_so(tmp_path: Path) -> None:
     """A power is averaged over what was read, and its coverage tells how much that was; nothing is filled in."""
     async with serving(tmp_path) as agent:

@@ -8,6 +8,7 @@ import pytest
 from buffer.errors import StorageError
 from buffer.outbox import Place
 from gateway.app.retention import Retention
+from gateway.app.steady import STEADY_MS
 from gateway.clock import Correlation
 from gateway.control.routes import Call, Refusal
 from gateway.sealing import Store
@@ -35,6 +36,12 @@ class Keeping:
                 outbox.add(stream, count=1, first_ms=1, last_ms=1, pack=_blob, utc_ms=utc_ms)
         outbox.received(outbox.epoch, "fine", 4)
 
+    async def look(self) -> None:
+        """Look as often as it takes for a clock to be believed."""
+        await self.retention.look()
+        self.clock.now_ms += STEADY_MS
+        await self.retention.look()
+
     async def received(self) -> int:
         return (await self.store.stats()).segments_received
 
@@ -53,7 +60,7 @@ def keeping_fixture(tmp_path: Path) -> Iterator[Keeping]:
 
 async def test_what_is_older_than_its_days_goes(keeping: Keeping) -> None:
     """Of what was received alone: what is still owed stays however old it is."""
-    await keeping.retention.look()
+    await keeping.look()
     assert await keeping.received() == 2
     assert (await keeping.store.stats()).segments_pending == 4
 
@@ -63,21 +70,38 @@ async def test_nothing_goes_while_the_time_is_not_trusted(keeping: Keeping, sour
     """A wrong clock must not empty the card."""
     known = Correlation(keeping.clock.boot_id, keeping.clock.now_ms, NOW_MS + 900 * DAY_MS, 5, source or "")
     keeping.clock.known = None if source is None else known
-    await keeping.retention.look()
+    await keeping.look()
     assert await keeping.received() == 4
+
+
+async def test_a_clock_that_was_just_set_is_not_believed(keeping: Keeping) -> None:
+    """Years ahead, and vouched for by the kernel: what it would delete is there once somebody has set it right."""
+    right = keeping.clock.known
+    await keeping.retention.look()
+    for _ in range(3):
+        keeping.clock.now_ms += STEADY_MS
+        keeping.clock.known = Correlation(
+            keeping.clock.boot_id, keeping.clock.now_ms, NOW_MS + 900 * DAY_MS, 5, "kernel"
+        )
+        await keeping.retention.look()
+        assert await keeping.received() == 4
+        keeping.clock.known = right
+        await keeping.retention.look()
+    await keeping.look()
+    assert await keeping.received() == 2
 
 
 async def test_a_clock_too_vague_is_not_trusted(keeping: Keeping) -> None:
     """As for commands."""
     keeping.clock.known = Correlation(keeping.clock.boot_id, keeping.clock.now_ms, NOW_MS, 60_000, "kernel")
-    await keeping.retention.look()
+    await keeping.look()
     assert await keeping.received() == 4
 
 
 async def test_a_disk_that_refuses_is_asked_again_later(keeping: Keeping) -> None:
     """Deleting is no reason to end."""
     keeping.store.outbox._db.execute("PRAGMA query_only = 1")
-    await keeping.retention.look()
+    await keeping.look()
     keeping.store.outbox._db.execute("PRAGMA query_only = 0")
     assert await keeping.received() == 4
 
