@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
-from linky_tic.label import Label, Mode
+from linky_tic.label import LEAP_YEAR, Label, Mode
 from linky_tic.labels import BY_MODE, LONGEST_LABEL
 
 
@@ -65,8 +65,10 @@ class Group:
 _FOREIGN = re.compile(rb"[^\t -~]")
 _LABEL = re.compile(rb"([A-Za-z0-9_+\-]{1,%d})([\t ])" % LONGEST_LABEL)
 _HORODATE = re.compile(
-    rb"[HEhe ](?:0{12}|[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])(?:[01][0-9]|2[0-3])[0-5][0-9][0-5][0-9])"
+    rb"[HEhe ](?:0{12}|(?:[0-9]{2}(?:(?:0[1-9]|1[0-2])(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])(?:29|30)"
+    rb"|(?:0[13578]|1[02])31)|%b0229)(?:[01][0-9]|2[0-3])[0-5][0-9][0-5][0-9])" % LEAP_YEAR
 )
+"""Days that there are: what passes here, `horodate` reads."""
 _HORODATE_SIZE = 13
 _TAB = Mode.STANDARD.separator[0]
 _KNOWN = {mode: {name.encode(): label for name, label in table.items()} for mode, table in BY_MODE.items()}

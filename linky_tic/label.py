@@ -73,11 +73,14 @@ class Grammar:
         return written if written in self.units else ""
 
 
+LEAP_YEAR = rb"(?:[02468][048]|[13579][26])"
+"""The last two digits of one, in this century, as a pattern."""
 SHORT_DATE = (
-    rb"(?:(?:0[1-9]|[12][0-9]|3[01])/(?:0[1-9]|1[0-2])/[0-9]{2} "
+    rb"(?:(?:(?:0[1-9]|1[0-9]|2[0-8])/(?:0[1-9]|1[0-2])/[0-9]{2}|(?:29|30)/(?:0[13-9]|1[0-2])/[0-9]{2}"
+    rb"|31/(?:0[13578]|1[02])/[0-9]{2}|29/02/%b) "
     rb"(?:(?:[01][0-9]|2[0-3])(?::[0-5][0-9]){2}|(?:[01][0-9]|2[0-3])(?:/[0-5][0-9]){2})"
     rb"|00/00/00 00(?:(?::00){2}|(?:/00){2}))"
-)
+) % LEAP_YEAR
 """The older meters' date, as a pattern (second-hand: Watteco's TIC tools, which write both forms of the time)."""
 _NUMBER = re.compile(r"[^0-9.,+-]")
 """What is no part of a number: the unit behind it, and the mark that EMERAUDE sets before it."""

@@ -1,7 +1,7 @@
 """Framing and judging, on streams that the encoder makes."""
 
 from dataclasses import replace
-from itertools import pairwise
+from itertools import pairwise, product
 from random import Random
 
 import pytest
@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linky_tic.decoder import Decoder, Frame
+from linky_tic.errors import HorodateError
 from linky_tic.group import Group, Reason, checksum, judge
+from linky_tic.horodate import parse_horodate, parse_short_date
 from linky_tic.label import Mode
 from linky_tic.tests.encoder import EOT, Item, MeterState, encode_frame, encode_group, items_of, short_items
 from linky_tic.tests.test_captures import decode, groups_of
@@ -100,6 +102,22 @@ def test_a_right_checksum_is_not_enough(item: Item, reason: Reason) -> None:
     """A standard group whose checksum is right is refused when its label, horodate or value is not the norm's."""
     group = judge(encode_group(Mode.STANDARD, item)[1:-1])
     assert (group.valid, group.reason, group.value, group.horodate) == (False, reason.value, None, None)
+
+
+@pytest.mark.parametrize("year", [0, 23, 24, 25, 90, 96])
+def test_a_day_that_no_calendar_has_is_refused(year: int) -> None:
+    """A stamp is valid exactly where it is a date: 30 February read as one had ended the agent's reader."""
+    for month, day in product(range(14), range(33)):
+        stamp, text = f"H{year:02}{month:02}{day:02}235959", f"{day:02}/{month:02}/{year:02} 23:59:59"
+        try:
+            parse_horodate(stamp)
+            parse_short_date(text)
+            is_date = not month == day == 0
+        except HorodateError:
+            is_date = False
+        for mode, item in ((Mode.STANDARD, Item("DATE", "", stamp)), (Mode.PME_PMI, Item("DATE", text))):
+            group = judge(encode_group(mode, item)[1:-1], mode)
+            assert (group.valid, group.reason) == (is_date, None if is_date else "grammar"), (stamp, text)
 
 
 @pytest.mark.parametrize("content", [b"EAST", b"EAST\t", b"EAST\tO", b"EAST\t000000000", b"EAST0000\tO", b"\t\t"])
