@@ -145,6 +145,10 @@ def test_no_damage_leaves_a_digit_of_a_number(mode: Mode, hits: list[tuple[str, 
 
 @settings(max_examples=200, deadline=None)
 @given(mode=st.sampled_from(Mode), hits=_HITS)
+@example(
+    mode=Mode.STANDARD,
+    hits=[("lose", 0.0, 83), ("flip", 0.794921875, 0), ("repeat", 0.0, 15), ("flip", 0.794921875, 0)],
+)
 def test_a_damaged_stream_decodes_to_the_same_groups(mode: Mode, hits: list[tuple[str, float, int]]) -> None:
     """What was refused is refused for the same reason, what was valid is valid, whatever the damage."""
     data = damaged(STREAMS[mode], hits)
@@ -170,11 +174,13 @@ def test_pieces_make_no_difference(data: bytes, cuts: list[int]) -> None:
         (Item("ADSX", ADDRESS), "0" * 12),
         (Item("NEW", "12345"), "12345"),
         (Item("MSG1", f"CLIENT {POINT}           "), f"CLIENT {'0' * 14}           "),
+        (Item("MSG1", "PRM 1234 5678 9012 34           "), "PRM 0000 0000 0000 00           "),
+        (Item("MSG2", "041876-123456   "), "000000-000000   "),
         (Item("MSG1", "APPELEZ LE 0123456789           "), "APPELEZ LE 0123456789           "),
     ],
 )
 def test_what_looks_like_a_number_is_one(item: Item, value: str) -> None:
-    """Six digits under an unknown label are masked, and in a text the twelve or more that a number has."""
+    """Six digits under an unknown label are masked, in a text twelve or more in a row, in a message in all."""
     group, _ = decoded(hidden(encode_group(Mode.STANDARD, item)))
     assert isinstance(group, Group)
     assert (group.label, group.value) == (item.label, value)

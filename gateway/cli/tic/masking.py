@@ -1,7 +1,7 @@
 """Takes the numbers that name a meter or a delivery point out of a TIC stream, and leaves the rest as it was.
 
     a whole group, known label     stays; a personal one's number is all 0, its checksum right again; so are 12 digits
-                                   and more in a row in a text, which may be such a number
+                                   and more in a row in a text, or in all in a message, which may be such a number
     a whole group, unknown label   stays; its digits are 0 where they are 6 or more: what it is shaped like is seen
     anything else                  its digits are x, whatever its label seems to be: no part of a number cut in two, or
                                    spliced into another group, is left. Damaged, it was no value before either
@@ -29,6 +29,8 @@ _NUMBER_OF_A_TEXT = 12
 """Digits of the shorter of the two numbers, ADSC's; a PRM has 14."""
 _NUMBER_OF_NOBODY_KNOWS_WHAT = 6
 """Digits of half of it: damage that passes the checksum may have taken some."""
+_MESSAGES = frozenset({"MSG1", "MSG2"})
+"""Somebody wrote them, a number perhaps in several pieces, as it stands on a bill."""
 _DIGITS_OF_A_LABEL = 2
 
 # Bit 7 may be there in what somebody else caught: a digit is one with it as well, and keeps it.
@@ -108,14 +110,21 @@ def _content(content: bytes, *, is_whole: bool) -> bytes:
         if group.valid:
             return _revalued(content, group, BY_MODE[mode][group.label])
     for group in groups:
-        if group.reason == Reason.UNKNOWN_LABEL and group.value is not None and _is_new(group.label.encode()):
-            return _revalued(content, group, None)
+        if group.reason == Reason.UNKNOWN_LABEL and _is_new(group.label.encode()):
+            return _revalued(content, group, None) if group.value is not None else _shifted(content, _unreadable)
     return _shifted(content, _damaged)
 
 
 def _is_new(label: bytes) -> bool:
     """Tell whether a label is one that nobody knows, and no label with the beginning of a number run into it."""
-    return label not in _KNOWN and _count(label) <= _DIGITS_OF_A_LABEL
+    return label not in _KNOWN and len(label) > 0 and _count(label) <= _DIGITS_OF_A_LABEL
+
+
+def _unreadable(text: bytes) -> bytes:
+    """Cross out what follows a label that nobody knows: several pieces, the first of them no horodate."""
+    head = _LABEL.match(text)
+    at = 0 if head is None else head.end()
+    return text[:at] + _crossed_out(text[at:])
 
 
 def _revalued(content: bytes, group: Group, known: Label | None) -> bytes:
@@ -130,6 +139,8 @@ def _value(value: bytes, known: Label | None) -> bytes:
         return value.translate(_ZERO_DIGIT) if _count(value) >= _NUMBER_OF_NOBODY_KNOWS_WHAT else value
     if known.personal:
         return value.translate(_ZERO)
+    if known.name in _MESSAGES and _count(value) >= _NUMBER_OF_A_TEXT:
+        return value.translate(_ZERO_DIGIT)
     return re.sub(rb"[0-9]{%d,}" % _NUMBER_OF_A_TEXT, lambda run: b"0" * len(run[0]), value)
 
 
