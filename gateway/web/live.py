@@ -60,6 +60,11 @@ class View:
         return not self.working or power.any_told(self.channels)
 
     @property
+    def read(self) -> bool:
+        """Whether anything was ever read."""
+        return any(each.value is not None for each in self.channels)
+
+    @property
     def silent(self) -> bool:
         """Whether the agent has not answered for too long."""
         return self.failure is not None and (self.status is None or self.silent_ms > SILENT_MS)

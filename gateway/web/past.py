@@ -25,6 +25,9 @@ ABSENT = "absent"
 MOST_DAYS = 1_099
 """Days in one file of totals."""
 
+FIRST, LAST = date(1970, 1, 1), date(9999, 12, 30)
+"""Whose beginning and end are moments that a computer can name."""
+
 COLUMNS = "day;channel;amount;unit;state;estimated;covered_min;length_min"
 _HOUR_S = 3_600
 
@@ -203,14 +206,20 @@ def _plain(value: Decimal | None) -> str:
 
 
 def span(given: Mapping[str, str], view: View) -> tuple[date, date] | None:
-    """Read the days of a range, this month where none is named; None for what is no range, or too long a one."""
+    """Read the days of a range, this month where none is named; None for what is no range, or too long a one.
+
+    While the time is not known no day is this one: both are to be named then.
+    """
+    if view.utc_ms is None and not (given.get("from") and given.get("to")):
+        return None
     today = _local(view.utc_ms or 0, view.zone).date()
     try:
         first = date.fromisoformat(given["from"]) if given.get("from") else today.replace(day=1)
         last = date.fromisoformat(given["to"]) if given.get("to") else today
     except ValueError:
         return None
-    return (first, last) if timedelta(0) <= last - first <= timedelta(days=MOST_DAYS) else None
+    is_one = FIRST <= first <= last <= LAST and last - first <= timedelta(days=MOST_DAYS)
+    return (first, last) if is_one else None
 
 
 def chosen(found: Sequence[Choice], channel: str | None) -> Choice | None:

@@ -77,6 +77,7 @@ async def test_a_box_without_keys_says_what_is_missing_and_lives_when_it_is_ther
         alerts = tab.page.locator("#alerts")
         told = await until_text(alerts, lambda text: tab.says("missing") in text)
         assert all(str(path) in told for path in keys)
+        assert tab.says("never_read") in await tab.text("#power")
         await expect(tab.page.locator("details.act")).to_have_count(0)
         await looked_at(tab, "overview-keys-missing", pictures)
         await tab.go("/channels")

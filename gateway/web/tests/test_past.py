@@ -176,8 +176,19 @@ async def test_totals_have_a_line_for_each_day(comma: bool) -> None:  # noqa: FB
         ({"from": "2026-10-02", "to": "2026-10-01"}, None),
         ({"from": "2020-10-02", "to": "2026-10-01"}, None),
         ({"from": "yesterday"}, None),
+        ({"from": "0001-01-01", "to": "0001-01-01"}, None),
+        ({"from": "9999-12-31", "to": "9999-12-31"}, None),
     ],
 )
 def test_a_span_is_days(given: dict[str, str], days: tuple[date, date] | None) -> None:
     """This month where none is named; three years at most."""
     assert past.span(given, view()) == days
+
+
+def test_without_the_time_no_day_is_this_one() -> None:
+    """A form that begins in 1970 would look like a day somebody chose; two days that are named are taken."""
+    timeless = View(utc_ms=None)
+    assert past.span({}, timeless) is None
+    assert past.span({"from": "2026-10-01"}, timeless) is None
+    days = (date(2026, 10, 1), date(2026, 10, 31))
+    assert past.span({"from": "2026-10-01", "to": "2026-10-31"}, timeless) == days
