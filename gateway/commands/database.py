@@ -15,7 +15,7 @@ from pathlib import Path
 
 from gateway.commands.change import AnswerPlace, Arrival, Change, Entry, Kept, Sign
 from gateway.commands.errors import StartAgainError, StorageError
-from gateway.commands.file import copied, is_none, move_aside, prepared, probe, save
+from gateway.commands.file import copied, is_none, left_behind, move_aside, prepared, probe, save
 from gateway.commands.verify import BUILD_UTC_MS, Standing
 from gateway.wire.messages import Answer
 
@@ -58,7 +58,10 @@ class Database:
 
     def _open(self, path: Path) -> sqlite3.Connection:
         try:
-            return prepared(str(path), replaced=False)
+            self.moved_aside = left_behind(path)
+            return prepared(str(path), replaced=self.moved_aside is not None)
+        except OSError as error:
+            return self._stand_in(error)
         except sqlite3.OperationalError as error:
             if "locked" in str(error):
                 raise StorageError(
@@ -72,7 +75,7 @@ class Database:
             except (sqlite3.Error, OSError):
                 return self._stand_in(error)
 
-    def _stand_in(self, error: sqlite3.Error) -> sqlite3.Connection:
+    def _stand_in(self, error: sqlite3.Error | OSError) -> sqlite3.Connection:
         self.durable = False
         copy = copied(self._path)
         if copy is None:

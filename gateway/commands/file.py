@@ -65,6 +65,13 @@ def move_aside(path: Path) -> Path:
     return target
 
 
+def left_behind(path: Path) -> Path | None:
+    """Give the damaged database that was moved aside last, where a cut came before another one could be made."""
+    if not is_none(path):
+        return None
+    return max(path.parent.glob(f"{path.name}.damaged-*[0-9]"), key=lambda each: each.stat().st_mtime, default=None)
+
+
 def is_none(path: Path) -> bool:
     """Tell whether there is no database: no file, or one without any table, as a full card leaves of the first try."""
     wal = path.with_name(f"{path.name}-wal")

@@ -139,6 +139,23 @@ async def test_a_file_that_could_not_be_read(tmp_path: Path, card: pytest.Monkey
     await again.close()
 
 
+@pytest.mark.parametrize("is_full", [True, False])
+async def test_a_damaged_one_moved_aside_and_then_a_cut(tmp_path: Path, *, is_full: bool) -> None:
+    """Before a new one could be made: the next start knows that there was one, releases all, and tells where it is."""
+    path = tmp_path / "commands.db"
+    kept = await Journal.open(path, BOOT, sign)
+    await kept.commit(Change(hold={"pump": 80}))
+    await kept.close()
+    path.rename(tmp_path / "commands.db.damaged-1")
+    if is_full:
+        path.touch()
+    for moved in (tmp_path / "commands.db.damaged-1", None):
+        again = await Journal.open(path, NEXT_BOOT, sign)
+        assert (await again.kept()).release_all
+        assert again.moved_aside == moved
+        await again.close()
+
+
 async def test_a_card_without_room_for_a_new_boot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A database that opens, but has no room for the number of this boot, is stood in for as well."""
     path = tmp_path / "commands.db"
