@@ -14,6 +14,7 @@ from drivers.linky_channels import Point, channels_of, modes_of, points_of
 from drivers.linky_clock import MeterTime, meter_time
 from drivers.linky_line import Doing, LineWatch
 from drivers.linky_listener import Listener
+from drivers.linky_older import Applications
 from drivers.linky_quality import LineQuality, Rates
 from drivers.linky_report import Report
 from drivers.linky_search import ModeSearch, foreign
@@ -73,6 +74,7 @@ class LinkyMeter:
         self._overrun = OverrunWatch()
         self._indexes = IndexWatch()
         self._stuck = StuckWatch()
+        self._applications = Applications()
         self._power: tuple[int, int] | None = None
         self._time: MeterTime | None = None
         self._report = Report()
@@ -259,7 +261,7 @@ class LinkyMeter:
         if self.listener is not None:
             self.listener.frame(replace(frame, groups=judged), at_ms)
         believed = self._is_believed(frame.mode, before)
-        found = self._values(judged, frame.mode, at_ms) if believed else {}
+        found = self._values(self._applications.drawn(frame, judged), frame.mode, at_ms) if believed else {}
         suspect = sum(reading.quality is Quality.SUSPECT for _, reading in found.values())
         self._quality.frame(complete=frame.complete, suspect=suspect)
         if believed:

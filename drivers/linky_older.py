@@ -5,11 +5,12 @@ top, and have none. A CJE's values have several fields and no unit that any sour
 number in the meter's own unit.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from config.channel import Quantity
+from linky_tic.decoder import Frame
 from linky_tic.fields import parse_energies, parse_four, parse_jaune
 from linky_tic.group import Group
 from linky_tic.label import Label, Mode
@@ -85,3 +86,46 @@ FIELDS = {
     },
 }
 """The labels that have fields; the clock in JAUNE is none."""
+
+
+class Applications:
+    """Follows an ICE of four quadrants, which says most labels twice in a frame: what is drawn, and what is injected.
+
+    An `Appli` stands before each and says which. Channels are those of what is drawn; where damage leaves it open
+    whose a value is, it is nobody's.
+    """
+
+    def __init__(self) -> None:
+        self._several: bool | None = None
+
+    def drawn(self, frame: Frame, groups: Sequence[Group]) -> Iterator[Group]:
+        """Give those of the frame's `groups` that tell what is drawn: of any other meter all."""
+        if frame.mode is not Mode.EMERAUDE:
+            yield from groups
+            return
+        named = [(group.value or "").lower() for group in groups if group.label == "Appli" and group.valid]
+        if named:
+            self._several = True
+        elif frame.complete and not any(map(_may_be_appli, groups)):
+            self._several = False
+        is_drawn = self._several is False or (frame.complete and bool(named))
+        seen: set[str] = set()
+        for group in groups:
+            if group.label == "Appli" and group.valid:
+                text = (group.value or "").lower()
+                is_drawn = "sout" in text or (frame.complete and text == named[0] and "inj" not in text)
+                seen.clear()
+            elif self._several and (_may_be_appli(group) or group.label in seen):
+                is_drawn = False
+            elif group.label.startswith(_ONCE):
+                seen.add(group.label)
+            if is_drawn:
+                yield group
+
+
+_ONCE = ("EA", "ERP", "ERN", "PA")
+"""Labels that come once after an Appli: the second time its Appli was lost. PREAVIS and MODE may come again."""
+
+
+def _may_be_appli(group: Group) -> bool:
+    return not group.valid and group.label in ("", "Appli")

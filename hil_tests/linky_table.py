@@ -36,6 +36,8 @@ an exact whole number times the power of ten of its unit, or a text as sent. Lab
 delivery point are personal data and no readings; a label that no table knows, or whose value has not the shape that
 the norm gives it, never becomes a reading.
 
+A four-quadrant ICE says most labels twice in a frame, each time after an Appli; only what is drawn is read.
+
 ## How often a value is reported
 
 | reported | what | group |
