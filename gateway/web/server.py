@@ -10,14 +10,16 @@ import ssl
 import sys
 import time
 from asyncio import sslproto
+from collections import Counter
 from collections.abc import Callable, MutableMapping
+from functools import partial
 
 from starlette.types import ASGIApp, Message
 from uvicorn.lifespan.on import LifespanOn
 from uvicorn.server import ServerState
 
 from gateway.notify import Notifier
-from gateway.web import certificate
+from gateway.web import certificate, visitor
 from gateway.web.app import application
 from gateway.web.certificate import Certificate, CertificateError
 from gateway.web.connection import Connection, bound, configured
@@ -32,6 +34,9 @@ OK, CHECK_FAILED = 0, 5
 MOST_CLIENTS = 64
 TOO_MANY = 16
 """So many more are told that there is no room; the next ones are hung up on before TLS costs us anything."""
+
+MOST_OF_ONE = 40
+"""Of one address: a machine that holds connections open, idle or half made, keeps nobody else out."""
 
 LOOK_S = 3600.0
 """How often we look whether the certificate is due."""
@@ -153,6 +158,7 @@ class Serving:
         self._context = context
         self._slow_s = slow_s
         self._tasks: set[asyncio.Task[None]] = set()
+        self._of_one: Counter[str] = Counter()
 
     @property
     def clients(self) -> int:
@@ -176,17 +182,25 @@ class Serving:
         loop = asyncio.get_running_loop()
         while True:
             try:
-                connected, _ = await loop.sock_accept(self._listener)
+                connected, peer = await loop.sock_accept(self._listener)
             except OSError as error:
                 log.warning("no client can be accepted: %s", error)
                 await asyncio.sleep(1)
                 continue
-            if self.clients >= MOST_CLIENTS + TOO_MANY:
+            address = visitor.address(peer[0])
+            if self.clients >= MOST_CLIENTS + TOO_MANY or self._of_one[address] >= MOST_OF_ONE:
                 connected.close()
                 continue
+            self._of_one[address] += 1
             task = loop.create_task(self._serve(connected, full=self.clients >= MOST_CLIENTS))
             self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            task.add_done_callback(partial(self._left, address))
+
+    def _left(self, address: str, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._of_one[address] -= 1
+        if not self._of_one[address]:
+            del self._of_one[address]
 
     async def _serve(self, connected: socket.socket, *, full: bool) -> None:
         """Serve one client to its end; one that breaks off TLS has just gone."""

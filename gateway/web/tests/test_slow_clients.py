@@ -20,7 +20,7 @@ from gateway.web.access import ROUTES
 from gateway.web.connection import bound
 from gateway.web.guard import Guard
 from gateway.web.refusal import HANDLERS
-from gateway.web.server import MOST_CLIENTS, TOO_MANY, Serving
+from gateway.web.server import MOST_CLIENTS, MOST_OF_ONE, TOO_MANY, Serving
 from gateway.web.settings import Settings
 from gateway.web.store import Store
 from gateway.web.tests.browser import PATIENCE_S, drained, unverified
@@ -109,8 +109,9 @@ async def serving(state: Path, slow_s: float = SLOW_S) -> AsyncIterator[tuple[in
             await asyncio.gather(running, return_exceptions=True)
 
 
-def _connected(port: int) -> socket.socket:
+def _connected(port: int, source: str = "127.0.0.1") -> socket.socket:
     plain = socket.socket()
+    plain.bind((source, 0))
     # Little room of the client's own: what it does not read soon stays with us.
     plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     plain.settimeout(PATIENCE_S)
@@ -118,8 +119,8 @@ def _connected(port: int) -> socket.socket:
     return plain
 
 
-def _secured(port: int) -> ssl.SSLSocket:
-    return unverified().wrap_socket(_connected(port))
+def _secured(port: int, source: str = "127.0.0.1") -> ssl.SSLSocket:
+    return unverified().wrap_socket(_connected(port, source))
 
 
 async def told(port: int, request: bytes) -> bytes:
@@ -250,8 +251,8 @@ async def test_s11_there_is_room_for_64_the_others_are_told_so(state: Path) -> N
     """The 65th gets 503 and when to try again, the 81st is hung up on; who leaves makes room."""
     async with serving(state, LONG_S) as (port, _):
         async with contextlib.AsyncExitStack() as room:
-            for _ in range(MOST_CLIENTS):
-                room.enter_context(await asyncio.to_thread(_secured, port))
+            for each in range(MOST_CLIENTS):
+                room.enter_context(await asyncio.to_thread(_secured, port, f"127.0.0.{2 + each % 2}"))
             refused = await told(port, HEAD)
             assert refused.startswith(b"HTTP/1.1 503 ")
             assert b"retry-after: 5" in refused
@@ -261,6 +262,29 @@ async def test_s11_there_is_room_for_64_the_others_are_told_so(state: Path) -> N
                 await asyncio.to_thread(_secured, port)
         served = HEAD.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
         await _until(lambda: told(port, served), b"HTTP/1.1 200 ")
+
+
+async def test_s11_one_address_alone_fills_no_page(state: Path) -> None:
+    """The 41st of one address is hung up on, idle as the others may be; whoever comes from another one is served."""
+    async with serving(state, LONG_S) as (port, _):
+        async with contextlib.AsyncExitStack() as room:
+            for _ in range(MOST_OF_ONE):
+                room.enter_context(await asyncio.to_thread(_connected, port, "127.0.0.2"))
+            with pytest.raises(OSError):
+                await asyncio.to_thread(_secured, port, "127.0.0.2")
+            assert (await told(port, HEAD.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))).startswith(
+                b"HTTP/1.1 200 "
+            )
+        with await _again(port, "127.0.0.2"):
+            pass
+
+
+async def _again(port: int, source: str) -> ssl.SSLSocket:
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            with contextlib.suppress(OSError):
+                return await asyncio.to_thread(_secured, port, source)
+            await asyncio.sleep(0.01)
 
 
 async def _until(ask: Callable[[], Awaitable[bytes]], wanted: bytes) -> None:
