@@ -17,7 +17,7 @@ from gateway.centre.dispatch import Dispatch, now_utc_ms
 from gateway.centre.errors import StoreUnavailable, StoreUnusable
 from gateway.centre.keeper import Keeper
 from gateway.centre.keyring import Keyring
-from gateway.centre.receipts import RANGES_MAX, Gathering, Holes, receipt
+from gateway.centre.receipts import RANGES_MAX, RESEND_MAX, Gathering, Holes, receipt
 from gateway.centre.settings import CentreSettings
 from gateway.centre.signer import Signer
 from gateway.centre.standing import Standing
@@ -173,5 +173,9 @@ def _receipts(store: Store, due: Iterable[StreamKey]) -> list[tuple[StreamKey, R
 
 def wanted(store: Store, holes: Holes, now_ms: int, *, undecoded: bool) -> list[tuple[StreamKey, Resend]]:
     """Give what is to be asked for now; with `undecoded` also schemas that are lacking."""
-    gaps = dict(decode.lacking(store)) if undecoded else {}
-    return list(holes.due({**gaps, **dict(store.lowest_gaps())}.items(), now_ms))
+    gaps = list(store.gaps())
+    known = {key for key, _ in gaps}
+    lacking = decode.lacking(store) if undecoded else ()
+    # How far these go nobody knows: they are asked for from their beginning.
+    gaps += [(key, (low, low + RESEND_MAX - 1)) for key, (low, _) in lacking if key not in known]
+    return list(holes.due(gaps, now_ms))

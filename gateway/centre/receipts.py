@@ -2,17 +2,21 @@
 
 A receipt is due for a stream in which something was committed, a duplicate included (its gateway does not know yet). It
 goes at once where much comes: a backlog's window waits for it. Readings that come one segment at a time wait for each
-other, for receipts would be a third of all that goes over a line. A
-hole is asked for once it has stayed for a while, ever more rarely, and only its lowest part: what was dropped for good
-never comes.
+other, for receipts would be a third of all that goes over a line. A hole is asked for once it has stayed for a while,
+ever more rarely, its lowest part and what lies above in turn: what was dropped for good never comes.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 
 from gateway.centre.contents import StreamKey
 from gateway.centre.coverage import Coverage
 from gateway.wire.messages import Receipt, Resend
+
+Gap = tuple[int, int]
+"""The first and the last number of what is missing."""
 
 RANGES_MAX = 256
 """Ranges named in one receipt; what lies above is receipted once the holes below are filled."""
@@ -79,28 +83,58 @@ class Gathering:
 
 @dataclass(slots=True)
 class _Hole:
+    """The lowest hole of a stream begins at `first`; what lies up to `reached` was asked for on the way up."""
+
     first: int
     due_ms: int
     wait_ms: int
+    reached: int = 0
+    asked: int | None = None
+    """Where the last request on the way up began; None where the last was for the lowest part."""
+
+    def has_come(self, gaps: Sequence[Gap]) -> bool:
+        """Tell whether what was asked for on the way up is here."""
+        asked = self.asked
+        return asked is not None and not any(low <= asked <= high for low, high in gaps)
+
+    def request(self, gaps: Sequence[Gap]) -> Gap:
+        """Give what to ask for now: the lowest part and what lies above, in turn."""
+        lowest = gaps[0][0], _end(*gaps[0])
+        if self.asked is None and self.reached:  # the last one was for the lowest part
+            above = max(self.reached, lowest[1])
+            low, high = next(((max(low, above + 1), high) for low, high in gaps if high > above), lowest)
+            self.asked, self.reached = low, _end(low, high)
+            return low, self.reached
+        self.asked, self.reached = None, max(self.reached, lowest[1])
+        return lowest
 
 
 class Holes:
-    """Remembers since when each stream has had its lowest hole."""
+    """Remembers since when each stream has had its lowest hole, and how far its holes were asked for."""
 
     def __init__(self, after_ms: int) -> None:
         self._after_ms = after_ms
         self._holes: dict[StreamKey, _Hole] = {}
 
-    def due(self, gaps: Iterable[tuple[StreamKey, tuple[int, int]]], now_ms: int) -> Iterator[tuple[StreamKey, Resend]]:
-        """Give the requests to send now; `gaps` are the lowest gap of each stream that has one."""
-        held = self._holes
-        self._holes = {}
-        for key, (first, last) in gaps:
+    def due(self, gaps: Iterable[tuple[StreamKey, Gap]], now_ms: int) -> Iterator[tuple[StreamKey, Resend]]:
+        """Give the requests to send now; `gaps` are all of each stream together, from the lowest one on.
+
+        What a gateway has kept may lie above much that it no longer has.
+        """
+        held, self._holes = self._holes, {}
+        for key, those in groupby(gaps, key=itemgetter(0)):
+            of_stream = [gap for _, gap in those]
             hole = held.get(key)
-            if hole is None or hole.first != first:  # it fills: give it time
-                hole = _Hole(first, now_ms + self._after_ms, self._after_ms)
+            if hole is None or hole.first != of_stream[0][0]:  # it fills: give it time
+                hole = _Hole(of_stream[0][0], now_ms + self._after_ms, self._after_ms)
+            elif hole.has_come(of_stream):
+                hole.asked, hole.wait_ms, hole.due_ms = None, self._after_ms, now_ms + self._after_ms
             elif now_ms >= hole.due_ms:
                 hole.wait_ms = min(hole.wait_ms * 2, _WAIT_MAX_MS)
                 hole.due_ms = now_ms + hole.wait_ms
-                yield key, Resend(key[1], key[2], first, min(last, first + RESEND_MAX - 1))
+                yield key, Resend(key[1], key[2], *hole.request(of_stream))
             self._holes[key] = hole
+
+
+def _end(first: int, last: int) -> int:
+    return min(last, first + RESEND_MAX - 1)

@@ -109,14 +109,14 @@ class Store:
         """Name every stream."""
         return self.database.execute("SELECT gateway, epoch, name FROM stream ORDER BY id").fetchall()
 
-    def lowest_gaps(self) -> Iterator[tuple[StreamKey, tuple[int, int]]]:
-        """Give the lowest gap of each stream that has one: what is missing below its highest number."""
-        last = 0
+    def gaps(self) -> Iterator[tuple[StreamKey, tuple[int, int]]]:
+        """Give what is missing below the highest number of each stream, stream by stream, the lowest gap first."""
+        last, key = 0, ("", b"", "")
         for stream, low, high in islands.gaps(self.database):
             if stream != last:
-                last = stream
                 query = "SELECT gateway, epoch, name FROM stream WHERE id = ?"
-                yield self.database.execute(query, (stream,)).fetchone(), (low, high)
+                last, key = stream, self.database.execute(query, (stream,)).fetchone()
+            yield key, (low, high)
 
     def missing(self) -> int:
         """Count the messages that are missing below the highest number of their streams."""

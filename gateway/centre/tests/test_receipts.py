@@ -100,3 +100,22 @@ def test_request_is_bounded() -> None:
     list(holes.due([(KEY, (1, 9_999))], 0))
     ((_, wanted),) = holes.due([(KEY, (1, 9_999))], 1)
     assert (wanted.first, wanted.last) == (1, RESEND_MAX)
+
+
+def test_what_a_gateway_still_has_above_what_it_lost_is_found() -> None:
+    """The lower 9,000 of 10,000 are gone there for good: the rest comes, window after window."""
+    holes, coverage, now_ms, requests = Holes(1_000), Coverage([(10_001, 10_001)]), 0, 0
+    while next(coverage.gaps()) != (1, 9_000):
+        now_ms += 1_000
+        for _, wanted in holes.due([(KEY, gap) for gap in coverage.gaps()], now_ms):
+            requests += 1
+            for sequence in range(max(wanted.first, 9_001), wanted.last + 1):
+                coverage.add(sequence)
+        assert requests < 100
+    asked = [
+        (wanted.first, wanted.last)
+        for now in range(now_ms, now_ms + 40 * 600_000, 600_000)
+        for _, wanted in holes.due([(KEY, (1, 9_000))], now)
+    ]
+    assert asked.count((1, RESEND_MAX)) >= len(asked) // 2  # the lowest part is not forgotten
+    assert {first for first, _ in asked} == set(range(1, 9_000, RESEND_MAX))
