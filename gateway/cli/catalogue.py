@@ -136,7 +136,7 @@ COMMANDS = (
             f"consent {word}",
             text,
             answer,
-            f"gateway consent {word} apt-12 research --who Durand --reason {ground}",
+            f"gateway consent {word} apt-1 research --who Roy --reason {ground} --yes",
             (
                 option("dwelling", metavar="DWELLING", help="its name in the site file"),
                 option("purpose", metavar="PURPOSE", help="one of its purposes in the site file"),
@@ -149,7 +149,7 @@ COMMANDS = (
         )
         for word, text, answer, ground in (
             ("give", "let a household's readings leave for a purpose", answers.consent_give, "form"),
-            ("withdraw", "let nothing more of them leave for it", answers.consent_withdraw, "moved"),
+            ("withdraw", "let nothing more of them leave for it", answers.consent_withdraw, "left"),
         )
     ),
     Command(

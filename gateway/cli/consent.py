@@ -32,10 +32,12 @@ def change(  # noqa: PLR0913 - each is an option of the command
 ) -> int:
     """Give or withdraw a consent; raise Ended, also where nobody said `--yes`."""
     if not sure:
-        leaves = "from now on leaves" if given else "nothing more leaves, and what is not delivered yet is deleted,"
-        raise Ended(
-            REFUSED, f"this would be kept: of {dwelling}, {leaves} for {purpose}, and the centre is told: add --yes"
+        would = (
+            f"let the readings of {dwelling} leave for {purpose} from now on"
+            if given
+            else f"let nothing more of {dwelling} leave for {purpose}, and delete what is not delivered yet"
         )
+        raise Ended(REFUSED, f"this would {would}, and the centre is told: add --yes")
     order = {
         "dwelling": dwelling,
         "purpose": purpose,

@@ -69,7 +69,9 @@ def test_a_consent_changes_with_yes_only(
     with serving(door, {"POST /v1/consents": answer}):
         assert code_of(*order) == 7
         assert asked == []
-        assert "add --yes" in capsys.readouterr().err
+        told = capsys.readouterr().err
+        assert told.endswith(", and the centre is told: add --yes\n")
+        assert ("leave for research from now on" in told) == (word == "give")
         assert code_of(*order, "--yes") == 0
         assert capsys.readouterr().out == f"apt-1, research: {consent}\n"
         assert code_of(*order, "--yes", "--json") == 0
