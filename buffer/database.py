@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from buffer import renewal, schema
+from buffer import moving, renewal, schema
 from buffer.errors import StorageDamaged, StorageError, StorageFull
 from buffer.standin import StandIn
 from buffer.walindex import WalIndex
@@ -94,6 +94,7 @@ class Database:
         with contextlib.suppress(StorageError):
             self.connection.close()
         self._index.close()
+        moving.let_go(self.path)
 
     @contextlib.contextmanager
     def transaction(self, doing: str) -> Iterator[None]:

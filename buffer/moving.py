@@ -44,6 +44,14 @@ def answers(path: Path) -> bool:
     return True
 
 
+def let_go(path: Path) -> None:
+    """Close what `answers` left open of a database that is closed: the card may be wanted out."""
+    for each in (path, path.with_name(f"{path.name}-wal")):
+        number = _HELD.pop(each, None)
+        if number is not None:
+            os.close(number)
+
+
 def _held(path: Path) -> int:
     """Open a file to read it, and leave it open for the next time.
 
