@@ -102,6 +102,18 @@ def test_the_mode_can_be_told(mode: str, valid: int) -> None:
     }
 
 
+@pytest.mark.parametrize("mode", [Mode.HISTORIQUE, Mode.STANDARD])
+@pytest.mark.parametrize(("ends", "instead"), [(b"\r", b"\n"), (b"\r\n", b"\n"), (b"\n", b"\r\n"), (b"\r", b"\r\n")])
+def test_a_capture_whose_line_ends_were_changed_is_read(mode: Mode, ends: bytes, instead: bytes) -> None:
+    """What `cat` reads from a port that is not raw has LF for CR; editors change captures, and people add lines."""
+    frames = encode_frame(mode, items_of(mode, MeterState(tariff="HC"))) * 2
+    _, (*right, _), _ = decode(data=frames)
+    data = b"caught in 2025\n" * 5 + frames.replace(ends, instead)
+    _, (*_, first, second, summary), _ = decode(data=data)
+    assert [first, second] == right
+    assert summary["summary"]["bytes"] == len(data)  # type: ignore[index]
+
+
 @pytest.mark.parametrize("mode", Mode)
 @pytest.mark.parametrize("told", ["auto", "itself"])
 def test_every_family_is_read(mode: Mode, told: str) -> None:

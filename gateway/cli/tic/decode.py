@@ -1,11 +1,12 @@
 """`gateway tic decode`: bytes of a meter's line, from a file or a pipe, as frames for people or as JSON lines.
 
 Read in pieces as they come, each frame shown when it ends: a live line works, and a file of any size. What was caught
-as 8N1, with the parity in bit 7, is read as well.
+as 8N1, with the parity in bit 7, is read as well, and so is what `cat` caught, or an editor saved, without its CRs.
 """
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,13 +34,52 @@ def decode(path: str, mode: str, *, as_json: bool) -> int:
     decoder = Decoder(None if mode == "auto" else Mode(mode))
     show = _Json(sys.stdout) if as_json else _Table(sys.stdout)
     summary = Summary()
+    ends = _LineEnds()
     with opened(path) as fd:
         for piece in pieces(fd, path):
             summary.count += len(piece)
-            _show(decoder.feed(piece), summary, show)
-    _show(decoder.flush(), summary, show)
+            _show(decoder.feed(ends.feed(piece)), summary, show)
+    _show(decoder.feed(ends.end()) + decoder.flush(), summary, show)
     show.end(summary)
     return OK
+
+
+class _LineEnds:
+    """Gives CRs back to a stream that has lost all: a port that is not raw makes a LF of each, some editors drop them.
+
+    LFs ended a group and began the next: CR LF in their place does both. A stream with a CR before its fourth LF, or
+    with neither in 4,096 bytes, stays as it is.
+    """
+
+    _ENOUGH_LINES, _ENOUGH_BYTES = 4, 4_096
+
+    def __init__(self) -> None:
+        self._held = b""
+        self._lost: bool | None = None
+        self._after_lf = False
+
+    def feed(self, data: bytes) -> bytes:
+        """Take what comes; hold it back until it is known whether there are CRs."""
+        if self._lost is None:
+            self._held += data
+            lines, cr, _ = self._held.partition(b"\r")
+            if not cr and lines.count(b"\n") < self._ENOUGH_LINES and len(lines) < self._ENOUGH_BYTES:
+                return b""
+            return self.end()
+        return self._mended(data) if self._lost else data
+
+    def end(self) -> bytes:
+        """Give what is held back."""
+        data, self._held = self._held, b""
+        if self._lost is None:
+            lines, cr, _ = data.partition(b"\r")
+            self._lost = lines.count(b"\n") >= (self._ENOUGH_LINES if cr else 2)
+        return self._mended(data) if self._lost else data
+
+    def _mended(self, data: bytes) -> bytes:
+        rest = data.lstrip(b"\n") if self._after_lf else data
+        self._after_lf = data.endswith(b"\n")
+        return re.sub(rb"\n+", b"\r\n", rest)
 
 
 class Summary:
