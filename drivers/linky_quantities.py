@@ -74,7 +74,7 @@ PLAIN: dict[str, Row] = {
     "IINST": (_Q.CURRENT, "11.7.0"),
     "ADPS": (_Q.CURRENT, None),
     "IMAX": (_Q.CURRENT, "11.6.0"),
-    "PMAX": (_Q.APPARENT_POWER_IMPORT, "9.6.0"),
+    "PMAX": (_Q.APPARENT_POWER_IMPORT, None),
     "PAPP": (_Q.APPARENT_POWER_IMPORT, "9.7.0"),
     "HHPHC": (_Q.CALENDAR, None),
     "MOTDETAT": (_Q.STATUS, None),

@@ -169,6 +169,13 @@ def test_values_are_exact(mode: Mode, label: str, value: str, expected: dict[str
     assert told(mode, label, value) == expected
 
 
+def test_what_was_yesterday_has_no_code_of_today() -> None:
+    """PMAX is the highest of yesterday, as SMAXSN-1 is: the code of SMAXSN is that of the day that runs."""
+    assert of(Mode.STANDARD, "SMAXSN").channel.obis == "1-0:9.6.0"
+    assert of(Mode.STANDARD, "SMAXSN-1").channel.obis is None
+    assert of(Mode.HISTORIQUE, "PMAX").channel.obis is None
+
+
 def test_the_edge_of_a_mobile_peak_is_a_moment() -> None:
     """DPM1 is told as its horodate and its number, as sent."""
     assert told(Mode.STANDARD, "DPM1", "01", " 250115060000") == {"m.dpm1": (" 250115060000 01", "", 0)}
