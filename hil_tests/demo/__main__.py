@@ -4,6 +4,7 @@ The building's page is served all the while, for whoever wants to watch it there
 """
 
 import asyncio
+import logging
 import os
 import shutil
 import signal
@@ -15,7 +16,7 @@ from pathlib import Path
 from hil_tests.bench.broker import BrokerError
 from hil_tests.bench.processes import ProcessEnded, tail
 from hil_tests.demo.outcome import OPTED_OUT, Outcome, judge
-from hil_tests.demo.screen import BOLD, GREEN, RED, Screen
+from hil_tests.demo.screen import BOLD, GREEN, RED, Overheard, Screen
 from hil_tests.demo.story import FAST, UNHURRIED, Noted, Story
 from hil_tests.demo.verdict import Verdict
 
@@ -31,6 +32,7 @@ async def main() -> int:
     loop = asyncio.get_running_loop()
     for signal_ in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(signal_, stopped.set)
+    logging.getLogger("gateway").addHandler(Overheard(screen, loop))
     code = 1
     try:
         async with Story(folder, FAST if fast else UNHURRIED, screen) as story:

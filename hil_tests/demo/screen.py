@@ -3,11 +3,14 @@
 Where the output is no terminal (a log, a pipe) the table becomes one short line now and then.
 """
 
+import asyncio
+import logging
 import os
 import shutil
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 BOLD, DIM, RED, GREEN, PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[32m", "\x1b[0m"
 
@@ -86,6 +89,19 @@ class Screen:
             print(_cut(line, size.columns - 1))
         self._drawn = len(shown)
         sys.stdout.flush()
+
+
+class Overheard(logging.Handler):
+    """What the centre, which runs in this process, says to its log, on lines of the story; it says it in any thread."""
+
+    def __init__(self, screen: Screen, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(logging.WARNING)
+        self._screen, self._loop = screen, loop
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show it between two drawings of the table."""
+        with suppress(RuntimeError):  # all is over
+            self._loop.call_soon_threadsafe(self._screen.plain, f"         the centre: {record.getMessage()}")
 
 
 def _cut(line: str, width: int) -> str:
