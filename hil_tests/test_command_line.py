@@ -72,6 +72,8 @@ async def test_every_command_at_work_and_after_a_kill(tmp_path: Path) -> None:
         failed = [each["check"] for each in examined["checks"] if each["state"] == "failed"]
         assert (code, failed) == (5, ["agent"])
         assert (await gateway(whole.site, "channels"))[0] == 3
+        code, ordered = await gateway(whole.site, "commands list")
+        assert (code, ordered["source"], ordered["commands"]) == (0, "file", [])
 
         await whole.begin()
         await whole.settled()

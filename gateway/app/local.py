@@ -14,6 +14,7 @@ from gateway.app.commanding import Commanding
 from gateway.app.freshness import Freshness
 from gateway.app.past import Past
 from gateway.clock import Clock
+from gateway.commands import optout
 from gateway.commands.command import OPT_OUT_MAX_S, ROLES, LocalOperation, LocalOrder
 from gateway.commands.course import told
 from gateway.commands.journal import Journal
@@ -170,20 +171,7 @@ class Local:
 
     async def _opt_outs(self, _: Call) -> object:
         now = self._from.clock.boot_ms()
-        return {
-            "boot_ms": now,
-            "opt_outs": [
-                {
-                    "target": out.target,
-                    "role": out.role,
-                    "reason": out.reason,
-                    "until_ms": out.until_ms,
-                    "until_utc_ms": out.until_utc_ms,
-                    "left_ms": max(0, out.until_ms - now),
-                }
-                for out in self._from.commanding.opt_outs()
-            ],
-        }
+        return {"boot_ms": now, "opt_outs": [optout.told(out, now) for out in self._from.commanding.opt_outs()]}
 
     async def _opt_out(self, call: Call) -> object:
         body = call.body

@@ -154,7 +154,7 @@ COMMANDS = (
     ),
     Command(
         "commands list",
-        "the newest orders, what became of them, and who has opted out",
+        "the newest orders, what became of them, and who has opted out; without an agent, as its file says",
         answers.commands_list,
         "gateway commands list --limit 5",
         (
@@ -165,7 +165,7 @@ COMMANDS = (
     ),
     Command(
         "commands show",
-        "all that is known of one order",
+        "all that is known of one order; without an agent, as its file says",
         answers.commands_show,
         "gateway commands show dr-2026-11-23-1",
         (option("id", metavar="ID", help="as `gateway commands list` shows it"), *_AGENT, _JSON),

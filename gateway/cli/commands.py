@@ -1,43 +1,66 @@
-"""`gateway commands`: what was ordered and what became of it, and the opt-out of those who are on site."""
+"""`gateway commands`: what was ordered and what became of it, and the opt-out of those who are on site.
+
+Asked of the agent; what was ordered is read from the command database's file where none is at work.
+"""
 
 import json
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from gateway.cli.asking import Door
-from gateway.cli.exits import OK, REFUSED, Ended
+from gateway.cli.exits import AGENT_NOT_RUNNING, OK, REFUSED, UNKNOWN, Ended
 from gateway.cli.status import duration
 
+if TYPE_CHECKING:
+    from gateway.commands.look import Look
+
 Command = dict[str, Any]
+
+_FROM_FILE = "read from the file, as it was when the agent last wrote: none is at work"
 
 
 def list_commands(door: Door, *, as_json: bool, limit: int) -> int:
     """Print the newest commands, the newest first, and who has opted out; raise Ended."""
-    found = door.get(f"/v1/commands?limit={limit}")["commands"]
-    opt_outs = door.get("/v1/opt-out")["opt_outs"]
+    found = _found(
+        door,
+        lambda: {
+            "commands": door.get(f"/v1/commands?limit={limit}")["commands"],
+            "opt_outs": door.get("/v1/opt-out")["opt_outs"],
+        },
+        lambda look: {"commands": look.commands(limit), "opt_outs": look.opt_outs()},
+    )
     if as_json:
-        print(json.dumps({"schema": "gateway/commands/1", "commands": found, "opt_outs": opt_outs}))
+        print(json.dumps({"schema": "gateway/commands/1", **found}))
         return OK
-    for command in found:
+    for command in found["commands"]:
         print(_in_a_line(command))
-    if not found:
+    if not found["commands"]:
         print("nothing was ever ordered")
-    for each in opt_outs:
-        left = duration(each["left_ms"])
-        print(f"{each['target']} has opted out for another {left} ({each['role']}: {each['reason']})")
+    for each in found["opt_outs"]:
+        print(f"{each['target']} {_opted_out(each)} ({each['role']}: {each['reason']})")
+    if found["source"] == "file":
+        print(_FROM_FILE)
     return OK
 
 
 def show(door: Door, command_id: str, *, as_json: bool) -> int:
     """Print all that is known of one command; raise Ended."""
-    found = door.get(f"/v1/commands/{quote(command_id, safe='')}")
+    found = _found(
+        door,
+        lambda: door.get(f"/v1/commands/{quote(command_id, safe='')}"),
+        lambda look: look.command(command_id),
+    )
     if as_json:
         print(json.dumps({"schema": "gateway/command/1", **found}))
         return OK
+    source = found.pop("source")
     for name, value in found.items():
         if value not in (None, [], {}):
             print(f"{name:<14} {_word(name, value)}")
+    if source == "file":
+        print(_FROM_FILE)
     return OK
 
 
@@ -59,6 +82,42 @@ def opt_out(  # noqa: PLR0913 - each is an option of the command
     else:
         print(f"{target} has opted out for {lasts}")
     return OK
+
+
+def _found(
+    door: Door, ask: Callable[[], dict[str, Any]], read: "Callable[[Look], dict[str, Any] | None]"
+) -> dict[str, Any]:
+    """Give what the agent answers, or what the file says where none is at work, with its source; raise Ended."""
+    try:
+        return {"source": "agent", **ask()}
+    except Ended as ended:
+        if not _is_away(door, ended):
+            raise
+    from gateway.cli.ordered import looked  # noqa: PLC0415 - pydantic and SQLite, which asking the agent does not need
+
+    with looked(door.site) as look:
+        found = read(look)
+    if found is None:
+        raise Ended(UNKNOWN, "no command of that id in the file; `gateway commands list` shows the newest")
+    return {"source": "file", **found}
+
+
+def _is_away(door: Door, ended: Ended) -> bool:
+    """Tell whether no agent at work answered: none at all, or one that waits for its keys and knows no command."""
+    if ended.code != UNKNOWN:
+        return ended.code == AGENT_NOT_RUNNING
+    try:
+        return "missing" in door.get("/v1/status")
+    except Ended:
+        return False
+
+
+def _opted_out(opt_out: dict[str, Any]) -> str:
+    if opt_out["left_ms"] is not None:
+        return f"has opted out for another {duration(opt_out['left_ms'])}"
+    if opt_out["until_utc_ms"] is not None:
+        return f"has opted out until {when(opt_out['until_utc_ms'])}"
+    return "has opted out, for how long is unknown"
 
 
 def _in_a_line(command: Command) -> str:

@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
+from gateway.commands import rows
 from gateway.commands.change import AnswerPlace, Arrival, Change, Entry, Kept, Sign
 from gateway.commands.errors import StartAgainError, StorageError
 from gateway.commands.file import copied, is_none, left_behind, move_aside, prepared, probe, save
@@ -121,8 +122,8 @@ class Database:
     def _taken_up(self, opened: sqlite3.Connection) -> bytes:
         """Write down which boot this is, as a start does, and give the epoch."""
         opened.execute("BEGIN IMMEDIATE")
-        rows = [("boot_id", self.boot_id), ("boot_nonce", self.boot_nonce)]
-        opened.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", rows)
+        values = [("boot_id", self.boot_id), ("boot_nonce", self.boot_nonce)]
+        opened.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values)
         opened.execute("COMMIT")
         found: bytes = opened.execute("SELECT value FROM meta WHERE name = 'epoch'").fetchone()[0]
         return found
@@ -229,22 +230,18 @@ class Database:
             tuple(Entry(name, bool(over), body) for name, over, body in entries),
             dict(db.execute("SELECT name, original FROM load").fetchall()),
             dict(switched),
-            dict(db.execute("SELECT target, body FROM optout").fetchall()),
+            rows.opt_outs(db),
             self._floor(),
             bool(self._number("release_all")),
         )
 
     def entry(self, command_id: str) -> Entry | None:
         """Give what is stored about a command, finished or not."""
-        row = self._db.execute("SELECT id, over, body FROM command WHERE id = ?", (command_id,)).fetchone()
-        return Entry(row[0], bool(row[1]), row[2]) if row else None
+        return rows.entry(self._db, command_id)
 
     def newest(self, limit: int, before: int) -> list[tuple[int, Entry]]:
         """Give the newest commands whose number is under `before`, the newest first, with their numbers."""
-        rows = self._db.execute(
-            "SELECT number, id, over, body FROM command WHERE number < ? ORDER BY number DESC LIMIT ?", (before, limit)
-        ).fetchall()
-        return [(number, Entry(name, bool(over), body)) for number, name, over, body in rows]
+        return rows.newest(self._db, limit, before)
 
     def last_answer(self, command_id: str) -> tuple[int, bytes] | None:
         """Give the newest answer about a command, as it was sent."""

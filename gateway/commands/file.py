@@ -88,7 +88,7 @@ def copied(path: Path) -> sqlite3.Connection | None:
     """Give a copy, in memory, of a database that cannot be opened for writing; None where it cannot be read either."""
     from tempfile import TemporaryDirectory  # noqa: PLC0415 - with lzma and bz2, for an agent that will need it once
 
-    with suppress(OSError, sqlite3.Error), TemporaryDirectory(dir=_in_memory()) as folder:
+    with suppress(OSError, sqlite3.Error), TemporaryDirectory(dir=in_memory()) as folder:
         # With its WAL, which cannot be read where it lies: the index that belongs to it would have to be made there.
         for suffix in ("", "-wal"):
             source = path.with_name(path.name + suffix)
@@ -104,7 +104,7 @@ def copied(path: Path) -> sqlite3.Connection | None:
     return None
 
 
-def _in_memory() -> str | None:
+def in_memory() -> str | None:
     """Give a folder that is on no card; None for the usual one."""
     return _SHARED_MEMORY if os.access(_SHARED_MEMORY, os.W_OK) else None
 

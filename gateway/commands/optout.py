@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from gateway.commands.command import LocalOrder
 from gateway.commands.verify import Times
@@ -23,6 +24,18 @@ class OptOut:
     def body(self) -> str:
         """Give the text that the journal stores."""
         return json.dumps(asdict(self), separators=(",", ":"))
+
+
+def told(out: OptOut, now_ms: int | None) -> dict[str, Any]:
+    """Give what people may see of an opt-out; of its boot time nothing where that of now is not known (None)."""
+    return {
+        "target": out.target,
+        "role": out.role,
+        "reason": out.reason,
+        "until_ms": None if now_ms is None else out.until_ms,
+        "until_utc_ms": out.until_utc_ms,
+        "left_ms": None if now_ms is None else max(0, out.until_ms - now_ms),
+    }
 
 
 def opted_out(order: LocalOrder, times: Times, boot_id: bytes) -> OptOut:

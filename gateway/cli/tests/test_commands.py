@@ -48,6 +48,7 @@ def test_the_list_is_a_line_each_and_who_opted_out(door: Path, capsys: pytest.Ca
         assert code_of("commands", "list", "--socket", door, "--json") == 0
     assert json.loads(capsys.readouterr().out) == {
         "schema": "gateway/commands/1",
+        "source": "agent",
         "commands": commands,
         "opt_outs": [OPT_OUT],
     }
@@ -62,7 +63,11 @@ def test_show_tells_all_and_unknown_is_exit_4(door: Path, capsys: pytest.Capture
         assert shown["values"] == "charger: 6"
         assert "outcome" not in shown
         assert code_of("commands", "show", "a/b c", "--socket", door, "--json") == 0
-        assert json.loads(capsys.readouterr().out) == {"schema": "gateway/command/1", **REFUSED}
+        assert json.loads(capsys.readouterr().out) == {
+            "schema": "gateway/command/1",
+            "source": "agent",
+            **REFUSED,
+        }
         assert code_of("commands", "show", "dr-9", "--socket", door) == 4
 
 
