@@ -54,10 +54,12 @@ class Reader:
     def open(cls, path: Path) -> Iterator[Self]:
         """Open the outbox at `path` for reading alone; raise StorageError where there is none that can be read."""
         # Not by opening it: whoever closes a file gives up the locks of a database that his process has open there.
-        if not path.exists():
-            raise StorageError(f"{path}: {os.strerror(errno.ENOENT)}")
-        if not os.access(path, os.R_OK):
-            raise StorageError(f"{path}: {os.strerror(errno.EACCES)}")
+        try:
+            path.stat()
+            if not os.access(path, os.R_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        except OSError as error:
+            raise StorageError(f"{path}: {error.strerror}") from error
         # Without a WAL nobody is writing there, and "immutable" leaves no file of ours beside it.
         wal = path.with_name(f"{path.name}-wal")
         how = "mode=ro" if wal.exists() else "mode=ro&immutable=1"

@@ -77,6 +77,14 @@ def test_what_is_not_ours_is_refused(path: Path, tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*unusable*"))
 
 
+def test_a_file_closed_to_us_is_a_missing_right(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks can tell it from a file that is not there; for root, as in CI, every file is open."""
+    monkeypatch.setattr("os.access", lambda *_: False)
+    with pytest.raises(StorageError, match="Permission denied") as raised, Reader.open(path):
+        pass
+    assert isinstance(raised.value.__cause__, PermissionError)
+
+
 def test_marks_are_seen_as_last_committed_whatever_carries_them(path: Path) -> None:
     """Marks that still travel with a row count too; the outbox' own are not shown."""
     with closing(Outbox.open(path, quota_pages=64)) as outbox:
