@@ -21,7 +21,10 @@ class TightModel(Model):
     size = 14_000
 
     def note_losses(self, newest: Sequence[Segment] = ()) -> None:
-        """Received ones go first, then the finest tier, of that the oldest; never the newest; and all is recorded."""
+        """Received ones go first, then the finest tier, of that the oldest; never the newest; and all is recorded.
+
+        Received ones without which readings cannot be read outlast these, and nothing else.
+        """
         received_gone = self.received - self.kept(self.received)
         gone = self.pending - self.kept(self.pending)
         new = {(each.stream, each.sequence) for each in newest}
@@ -29,8 +32,9 @@ class TightModel(Model):
         self.pending -= gone
         self.lost["quota"] += sum(self.segments[key].count for key in gone)
         assert self.outbox.stats().pages_used <= self.quota
-        assert not gone or not self.received
         coarsest = max((_rank(name) for name, _ in gone), default=-1)
+        assert not gone or all(name.partition(".")[0] in {"schema", "clock"} for name, _ in self.received)
+        assert coarsest < len(DROP_FIRST) or not self.received
         assert all(_rank(name) >= coarsest for name, number in self.pending if (name, number) not in new)
         for name in {name for name, _ in gone}:
             last = max(number for stream, number in gone if stream == name)
