@@ -37,7 +37,7 @@ async def nothing_lost(
             while counts.verified_readings < verdict.found or counts.gaps or counts.undecoded:
                 await asyncio.sleep(CENTRE_LOOKS_S / 4)
                 counts = whole.centre.counts
-    assert (counts.bad_signatures, counts.malformed, counts.misplaced, counts.unreadable) == (0, 0, 0, 0)
-    assert (counts.chain_breaks, counts.conflicts, counts.gaps, counts.undecoded) == (0, 0, 0, 0)
+    assert (counts.bad_signatures, counts.malformed, counts.misplaced, counts.unreadable) == (0, 0, 0, 0), counts
+    assert (counts.chain_breaks, counts.conflicts, counts.gaps, counts.undecoded) == (0, 0, 0, 0), counts
     assert counts.verified_readings >= verdict.found
     return verdict

@@ -29,13 +29,21 @@ class Keyring(Protocol):
 class Trust:
     """The keys in `path`; `revision` is the highest seen in earlier lives, below which nothing is taken."""
 
-    def __init__(self, path: Path, *, revision: int = 0, now_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        revision: int = 0,
+        look_each_s: float = LOOK_EACH_S,
+        now_s: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Read the file; raise KeyFileError where it cannot be used, but for a revision that is too low.
 
         That one leaves no key trusted until the file is right: who restarts with an old copy must still be able to do
         everything that needs no trust.
         """
         self._path = path
+        self._look_each_s = look_each_s
         self._now_s = now_s
         self._seen = _state(path)
         self._looked_s = now_s()
@@ -56,9 +64,9 @@ class Trust:
             self._take(lower)
 
     def current(self) -> KeySet:
-        """Give the keys that are trusted now; looks at the file every two seconds at most."""
+        """Give the keys that are trusted now; looks at the file every `look_each_s` seconds at most."""
         now_s = self._now_s()
-        if now_s - self._looked_s >= LOOK_EACH_S:
+        if now_s - self._looked_s >= self._look_each_s:
             self._looked_s = now_s
             self.look()
         return self._keys

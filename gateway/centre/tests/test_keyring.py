@@ -1,5 +1,6 @@
 """Which keys a centre believes after a restart, and after the store was made by an older program."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -56,3 +57,14 @@ def test_after_a_restart_an_older_file_is_not_trusted(tmp_path: Path, caplog: py
     assert f"no key is trusted: {told}" in caplog.text
     assert keyring.judge.gateways() == []
     assert keyring.revision == 5
+
+
+def test_a_key_that_was_enrolled_a_moment_ago_counts(tmp_path: Path) -> None:
+    """Its gateway says its birth once, as soon as it has its certificate: there is no second to wait for."""
+    path = tmp_path / "gateways.toml"
+    other = replace(GATEWAY, issuer="gw-0002")
+    path.write_text(KeySet.of([other], revision=1).to_toml())
+    keyring = Keyring(path)
+    assert keyring.judge.gateways() == ["gw-0002"]
+    install(path, 2)
+    assert keyring.judge.gateways() == ["gw-0001"]
