@@ -15,21 +15,26 @@ from buffer.reader import Reader
 LOCKED, FREE = "locked", "free"
 TRY = """
 import fcntl, sys
-with open(sys.argv[1], "r+b") as database:
+with open(sys.argv[1], "r+b") as file:
     try:
-        fcntl.lockf(database, fcntl.LOCK_EX | fcntl.LOCK_NB, 510, 0x40000002)
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, int(sys.argv[2]), int(sys.argv[3]))
     except OSError:
         print("locked")
     else:
         print("free")
 """
-"""These bytes are locked, shared, by whoever has the database open in WAL mode: SHARED_FIRST in os_unix.c."""
+
+SHARED = (510, 0x40000002)
+"""So many bytes from there are locked, shared, by whoever has it open in WAL mode: SHARED_FIRST, os_unix.c."""
+
+DEADMAN = (1, 128)
+"""The same of its index, PATH-shm: UNIX_SHM_DMS."""
 
 
-def standing(path: Path) -> str:
+def standing(path: Path, where: tuple[int, int]) -> str:
     """Tell what another process finds."""
     ran = subprocess.run(  # noqa: S603 - our own words
-        [sys.executable, "-c", TRY, path], check=True, capture_output=True, text=True
+        [sys.executable, "-c", TRY, path, *map(str, where)], check=True, capture_output=True, text=True
     )
     return ran.stdout.strip()
 
@@ -51,11 +56,22 @@ def test_a_look_keeps_the_locks(tmp_path: Path, look: Callable[[Path], None]) ->
     path = tmp_path / "outbox.db"
     with closing(Outbox.open(path, quota_pages=64)) as outbox:
         outbox.commit([Row("fine", b"lot", 1, 1, 3, b"payload")])
-        assert standing(path) == LOCKED
+        assert standing(path, SHARED) == LOCKED
         for _ in range(2):
             look(path)
-            assert standing(path) == LOCKED
-    assert standing(path) == FREE
+            assert standing(path, SHARED) == LOCKED
+    assert standing(path, SHARED) == FREE
+
+
+def test_a_commit_keeps_the_locks(tmp_path: Path) -> None:
+    """Between commits, which look how far the WAL has grown; at the end they are given back."""
+    index = tmp_path / "outbox.db-shm"
+    with closing(Outbox.open(tmp_path / "outbox.db", quota_pages=64)) as outbox:
+        for number in range(3):
+            outbox.commit([Row("fine", b"lot", number, number, 3, b"payload")])
+            assert standing(index, DEADMAN) == LOCKED
+    index.touch()
+    assert standing(index, DEADMAN) == FREE
 
 
 def test_a_file_in_the_place_of_another_is_read(tmp_path: Path) -> None:
