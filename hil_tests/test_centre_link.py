@@ -8,10 +8,9 @@ import pytest
 
 from gateway.centre.errors import LinkUnusable
 from gateway.centre.service import Centre
-from gateway.centre.settings import CentreSettings
 from hil_tests.bench.broker import Broker
-from hil_tests.bench.line import GATEWAY, until
-from hil_tests.bench.pki import CENTRE_EPOCH, Authority, SiteKeys, make_site_keys
+from hil_tests.bench.line import GATEWAY, centre_settings, until
+from hil_tests.bench.pki import Authority, SiteKeys, make_site_keys
 
 
 @pytest.fixture(name="keys", scope="module")
@@ -27,26 +26,10 @@ def broker_fixture(tmp_path: Path, keys: SiteKeys) -> Iterator[Broker]:
         yield broker
 
 
-def settings_of(keys: SiteKeys, port: int, folder: Path) -> CentreSettings:
-    """Settings of a centre that tries again each second."""
-    return CentreSettings(
-        host="127.0.0.1",
-        port=port,
-        ca_file=keys.ca,
-        cert_file=keys.centre.cert,
-        key_file=keys.centre.key,
-        signing_key=keys.centre_signing_key,
-        gateway_keys=keys.gateway_keys,
-        database=folder / "centre.db",
-        epoch=CENTRE_EPOCH,
-        reconnect_max_s=1,
-    )
-
-
 async def test_what_the_broker_does_is_said(keys: SiteKeys, broker: Broker, tmp_path: Path) -> None:
     """Away, then there, then away again: each is told while it is so, and only then."""
     broker.kill()
-    async with Centre(settings_of(keys, broker.port, tmp_path)) as centre:
+    async with Centre(centre_settings(keys, broker.port, tmp_path)) as centre:
         await until(lambda: "cannot be reached (Connection refused)" in str(centre.troubles))
         broker.start()
         await until(lambda: centre.connected and centre.troubles == [])
@@ -60,7 +43,7 @@ async def test_a_refused_certificate_and_a_foreign_broker_are_said(
     """Neither looks like a network that is down: whoever reads it knows which certificate to change."""
     stranger = Authority(tmp_path / "stranger")
     own = stranger.issue("centre")
-    settings = settings_of(keys, broker.port, tmp_path)
+    settings = centre_settings(keys, broker.port, tmp_path)
     async with Centre(replace(settings, cert_file=own.cert, key_file=own.key)) as centre:
         await until(lambda: f"it refuses our certificate {own.cert}" in str(centre.troubles))
     async with Centre(replace(settings, ca_file=stranger.cert)) as centre:
@@ -77,5 +60,5 @@ async def test_files_that_cannot_be_used_are_named(keys: SiteKeys, tmp_path: Pat
     if field == "cert_file":
         wrong.write_text("no certificate")
     with pytest.raises(LinkUnusable, match=said):
-        async with Centre(replace(settings_of(keys, 1, tmp_path), **{field: wrong})):  # type: ignore[arg-type]
+        async with Centre(replace(centre_settings(keys, 1, tmp_path), **{field: wrong})):  # type: ignore[arg-type]
             pass

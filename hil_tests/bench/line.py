@@ -15,25 +15,28 @@ NOBODY = 9
 """A port of the loopback where nothing listens (discard)."""
 
 
-def centre_of(keys: SiteKeys, port: int, folder: Path) -> Centre:
-    """Make a centre on a broker of the loopback; what it has committed lies in `folder`."""
-    return Centre(
-        CentreSettings(
-            host="127.0.0.1",
-            port=port,
-            ca_file=keys.ca,
-            cert_file=keys.centre.cert,
-            key_file=keys.centre.key,
-            signing_key=keys.centre_signing_key,
-            gateway_keys=keys.gateway_keys,
-            database=folder / "centre.db",
-            epoch=CENTRE_EPOCH,
-            heartbeat_s=1,
-            gap_after_s=0.2,
-            receipt_late_s=0.2,
-            reconnect_max_s=1,
-        )
+def centre_settings(keys: SiteKeys, port: int, folder: Path) -> CentreSettings:
+    """Give what a centre on a broker of the loopback needs; what it commits lies in `folder`."""
+    return CentreSettings(
+        host="127.0.0.1",
+        port=port,
+        ca_file=keys.ca,
+        cert_file=keys.centre.cert,
+        key_file=keys.centre.key,
+        signing_key=keys.centre_signing_key,
+        gateway_keys=keys.gateway_keys,
+        database=folder / "centre.db",
+        epoch=CENTRE_EPOCH,
+        heartbeat_s=1,
+        gap_after_s=0.2,
+        receipt_late_s=0.2,
+        reconnect_max_s=1,
     )
+
+
+def centre_of(keys: SiteKeys, port: int, folder: Path) -> Centre:
+    """Make such a centre."""
+    return Centre(centre_settings(keys, port, folder))
 
 
 def sender_of(keys: SiteKeys, port: int, folder: Path, **figures: object) -> Sender:
