@@ -2,6 +2,7 @@
 
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +43,18 @@ def answers(path: Path) -> bool:
     except OSError:
         return False
     return True
+
+
+def probe(target: Path, size: int = 1 << 18) -> None:
+    """Try whether the card takes some bytes at all, in a file that is gone afterwards; raise OSError."""
+    try:
+        with target.open("wb") as file:
+            file.write(bytes(size))
+            file.flush()
+            os.fsync(file.fileno())
+    finally:
+        with suppress(OSError):
+            target.unlink(missing_ok=True)
 
 
 def let_go(path: Path) -> None:

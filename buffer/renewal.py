@@ -10,7 +10,7 @@ import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
 
-from buffer import rescue, schema
+from buffer import moving, rescue, schema
 from buffer.errors import StorageDamaged, StorageError, StorageFull
 
 _PROBE_BYTES = 1 << 16
@@ -19,17 +19,11 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 def probe(path: Path) -> None:
     """Try whether the card takes some bytes at all, before much is copied; raise StorageError."""
-    target = rescue.copy_of(path)
     try:
-        with target.open("wb") as file:
-            file.write(bytes(_PROBE_BYTES))
-            file.flush()
-            os.fsync(file.fileno())
+        moving.probe(rescue.copy_of(path), _PROBE_BYTES)
     except OSError as error:
         kind = StorageFull if error.errno in _NO_ROOM else StorageError
         raise kind(f"{path}: {error.strerror} while being made anew: check the disk") from error
-    finally:
-        _discard(path)
 
 
 def copy(connection: sqlite3.Connection, path: Path) -> None:

@@ -3,15 +3,12 @@
 The copy is made beside the file and takes its place once it is whole; a cut in the midst leaves one or the other.
 """
 
-import os
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
 from buffer import salvage
-
-_PROBE_BYTES = 1 << 18
 
 
 def settle(path: Path) -> None:
@@ -29,19 +26,6 @@ def discard(path: Path) -> None:
     """Remove a copy that is not wanted."""
     for suffix in ("", "-journal"):
         copy_of(path).with_name(copy_of(path).name + suffix).unlink(missing_ok=True)
-
-
-def probe(path: Path) -> None:
-    """Try whether the card takes some bytes of a copy at all; raise OSError."""
-    copy = copy_of(path)
-    try:
-        with copy.open("wb") as file:
-            file.write(bytes(_PROBE_BYTES))
-            file.flush()
-            os.fsync(file.fileno())
-    finally:
-        with suppress(OSError):
-            copy.unlink(missing_ok=True)
 
 
 def rescue(path: Path, *, made_by: str, without: str, in_part: Sequence[str]) -> tuple[Path, int] | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from buffer import rescue, tables
 from buffer.errors import StorageDamaged, StorageError, StorageFull
-from buffer.moving import Moved, answers, move_aside
+from buffer.moving import Moved, answers, move_aside, probe
 from buffer.tables import APPLICATION_ID, HISTORY_VERSION, LOSSES_VERSION, PAGE_BYTES, VERSION, pragma
 
 __all__ = ["APPLICATION_ID", "PAGE_BYTES", "VERSION", "Moved", "open_database", "pragma", "storage_error"]
@@ -49,7 +49,7 @@ def open_database(path: Path, *, may_replace: bool = True) -> tuple[sqlite3.Conn
             return connection, None
         if not may_replace:
             raise StorageDamaged(f"{path}: damaged, found while opening")
-        rescue.probe(path)  # else all would be moved aside for want of room for a copy
+        probe(rescue.copy_of(path))  # else all would be moved aside for want of room for a copy
         moved = _replace(path)
     except sqlite3.Error as error:
         raise storage_error(error, path, "opening") from error

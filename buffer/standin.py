@@ -11,13 +11,12 @@ from contextlib import ExitStack, closing, suppress
 from enum import Enum, auto
 from pathlib import Path
 
-from buffer import rescue, schema, tables
+from buffer import moving, rescue, schema, tables
 from buffer.errors import StorageError
 
 MOST_COPIED = 24 << 20
 """Bytes of a file that is copied to memory where it cannot be read as it is; a larger one waits for the card."""
 
-_PROBE_BYTES = 1 << 18
 _LITTLE_BYTES = 1 << 20
 _HEADER_BYTES, _SCHEMA_COOKIE, _USER_VERSION = 100, slice(40, 44), slice(60, 64)
 """https://sqlite.org/fileformat.html#the_database_header"""
@@ -56,17 +55,11 @@ class StandIn:
         target = self._path.with_name(f"{self._path.name}.probe")
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with target.open("wb") as file:
-                file.write(bytes(_PROBE_BYTES))
-                file.flush()
-                os.fsync(file.fileno())
+            moving.probe(target)
         except OSError as error:
             raise StorageError(
                 f"{self._path}: {error.strerror} while opening: check the disk and the folder"
             ) from error
-        finally:
-            with suppress(OSError):
-                target.unlink(missing_ok=True)
 
     def let_go(self) -> None:
         """Close the file, if it is that: closed after the database was opened, it would take that one's locks along."""
